@@ -1,0 +1,67 @@
+# kinjo: `make help` lists what there is. Every target makes .venv for itself; nothing has to be installed by hand.
+
+PYTHON ?= python3
+BIN := .venv/bin
+DATA ?=
+ARGS ?=
+# Benchmarks in the order of `make bench`: the quick ones first.
+BENCHES := cli_help corpus_windows fewshot_speed fuzz_readers demo_seconds peak_memory test_minutes
+
+# uv does not read pip's settings. Empty is fine; with local wheels it finds the CPU build of torch in them.
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+# Spinning OpenMP threads of two processes starve each other (a batch-1 forward pass: 4 ms -> 63 ms).
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format bench docs pins clean
+
+help:  ## list the targets
+	@grep -E '^[a-z%-]+:.*##' Makefile | sed -E 's/^([a-z%-]+):.*## */\1\t/' | expand -t 14
+
+.venv/.made:
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet uv || echo "uv cannot be installed: going on with pip"
+	@touch $@
+
+# One stamp for each extra: `.venv/.with-dev` is `pip install -e ".[dev]"`.
+.venv/.with-%: .venv/.made pyproject.toml constraints.txt
+	@if [ -x $(BIN)/uv ]; then install="$(BIN)/uv pip install --python $(BIN)/python"; \
+	else install="$(BIN)/pip install"; fi; \
+	set -x; $$install -e ".[$*]" -c constraints.txt
+	@touch $@
+
+install: .venv/.with-dev  ## make .venv with all that the tests need
+
+demo: .venv/.with-demo  ## real recordings in, answers out, in minutes (DATA=folder: with more data sets)
+	$(BIN)/kinjo demo $(if $(DATA),--data $(DATA))
+
+# One thread for each of two workers. Whole files go to a worker, so that costly fixtures are made once.
+test: .venv/.with-dev  ## run the tests (KINJO_DATA=folder: with the real-data tests, ARGS=...)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+lint: .venv/.with-dev  ## style, types and the floors
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports --no-logo
+
+format: .venv/.with-dev  ## mend what ruff can mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(BENCHES:%=bench-%)  ## rebuild every number in benchmarks/results
+
+bench-%: .venv/.with-dev  ## rebuild the numbers of benchmarks/<name>.py (DATA=folder of the data sets, ARGS=...)
+	$(if $(DATA),KINJO_DATA=$(DATA)) $(BIN)/python benchmarks/$(subst -,_,$*).py $(ARGS)
+
+docs: .venv/.with-docs  ## build the site into site/
+	$(BIN)/mkdocs build --strict
+
+# The +cpu of a local wheel is cut off: elsewhere the same version has another build.
+pins: .venv/.made  ## renew constraints.txt
+	$(BIN)/uv pip compile pyproject.toml --extra all --extra dev --extra docs --upgrade --quiet --no-annotate --no-header -o .venv/pins
+	(grep '^#' constraints.txt; sed 's/+cpu//' .venv/pins) > .venv/constraints && mv .venv/constraints constraints.txt
+
+clean:  ## remove what make and the tools made
+	rm -rf .venv site build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

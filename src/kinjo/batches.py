@@ -1,0 +1,126 @@
+"""From a corpus to batches: windows read, prepared and kept in memory where they fit; augmentation per step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kinjo.corpus import Corpus, Slot, WindowIndex, read
+from kinjo.encoders import Input, PoseInput, SensorInput, VideoInput
+from kinjo.nn import augment as aug
+from kinjo.recipe import Augment
+
+SPARE = 2
+"""Frames of video kept per frame that the model sees, so that a warped time axis finds frames to pick."""
+
+CACHE_BYTES = 1 << 30
+
+
+def slots(inputs: Mapping[str, Input]) -> list[Slot]:
+    """What to read for ``inputs``: by quantity, any placement, so that the placement is withheld from the model."""
+    return [
+        Slot(key, spec.modality, spec.quantity, spec.samples * (SPARE if isinstance(spec, VideoInput) else 1))
+        for key, spec in inputs.items()
+    ]
+
+
+class Windows:
+    """Windows of a corpus, prepared for ``inputs``: ``tensors(rows)`` gives ``{key: (rows, samples, ...)}``.
+
+    ``key + '.missing'`` (rows, samples) comes beside each. They stay in memory while all of them fit in
+    ``cache_bytes``; otherwise every call reads from the store.
+    """
+
+    def __init__(
+        self, corpus: Corpus, index: WindowIndex, inputs: Mapping[str, Input], cache_bytes: int = CACHE_BYTES
+    ) -> None:
+        self.corpus, self.index, self.inputs = corpus, index, dict(inputs)
+        self._cache: dict[str, Tensor] | None = None
+        if not len(index):
+            return
+        one = self._read(np.arange(1))
+        if len(index) * sum(t.numel() * t.element_size() for t in one.values()) <= cache_bytes:
+            parts = [self._read(rows) for rows in np.array_split(np.arange(len(index)), -(-len(index) // 32))]
+            self._cache = {key: torch.cat([p.pop(key) for p in parts]) for key in one}
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def tensors(self, rows: Sequence[int] | np.ndarray[Any, Any] | Tensor) -> dict[str, Tensor]:
+        """The windows of ``rows``, video with ``SPARE`` times its frames."""
+        if self._cache is not None:
+            picked = torch.as_tensor(rows)
+            return {key: value[picked].float() if value.is_floating_point() else value[picked]
+                    for key, value in self._cache.items()}
+        return {k: v.float() if v.is_floating_point() else v for k, v in self._read(np.asarray(rows)).items()}
+
+    def _read(self, rows: np.ndarray[Any, Any]) -> dict[str, Tensor]:
+        values, missing = read(self.corpus, self.index, rows, slots(self.inputs))
+        out: dict[str, Tensor] = {}
+        for key, spec in self.inputs.items():
+            gone = torch.from_numpy(missing[key])
+            x = torch.from_numpy(values[key])
+            if isinstance(spec, VideoInput) and x.dim() == 4:
+                x = x[..., None]
+            x = spec.prepare(x)
+            # half precision is plenty for depth in -1..1, and halves what is kept
+            out[key] = x.half() if isinstance(spec, VideoInput) else x
+            out[f"{key}.missing"] = gone
+        return out
+
+
+def plain(batch: Mapping[str, Tensor], inputs: Mapping[str, Input]) -> dict[str, Tensor]:
+    """Windows as they are, video brought to the model's number of frames."""
+    out = dict(batch)
+    for key, spec in inputs.items():
+        if isinstance(spec, VideoInput) and key in out:
+            for name in (key, f"{key}.missing"):
+                out[name] = out[name][:, SPARE // 2 :: SPARE]
+    return out
+
+
+def augmented(
+    batch: Mapping[str, Tensor], inputs: Mapping[str, Input], how: Augment, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """Windows varied: one warp of time for all streams, one mounting for all sensors, one point of view."""
+    out = dict(batch)
+    n = len(next(iter(batch.values())))
+    time = aug.random_time(n, generator, how.warp, how.crop)
+    rotation = aug.random_rotations(n, how.rotation_deg, generator)
+    turn = aug.turns(n, how.turn_deg, generator)
+    for key, spec in inputs.items():
+        if key not in out:
+            continue
+        video = isinstance(spec, VideoInput)
+        x = aug.retime(out[key], time, spec.samples, nearest=video)
+        gone = aug.retime(out[f"{key}.missing"].float(), time, spec.samples) > 0
+        if isinstance(spec, SensorInput):
+            x = aug.jitter(aug.rotate(x, rotation), how.noise, how.scale, generator)
+        elif isinstance(spec, PoseInput):
+            x = aug.jitter(aug.rotate(x, turn), how.noise, how.scale, generator)
+        elif how.shift > 0:
+            x = aug.shift_images(x, how.shift, generator)
+        gone_all = gone.view(*gone.shape, *([1] * (x.dim() - 2)))
+        out[key], out[f"{key}.missing"] = x.masked_fill(gone_all, 0.0), gone
+    return out
+
+
+def sampler(
+    windows: Windows, rows: np.ndarray[Any, Any], batch_size: int, how: Augment, labels: np.ndarray[Any, Any] | None = None
+) -> Callable[[torch.Generator], dict[str, Tensor]]:
+    """A ``train.BatchOf``: rows drawn evenly (with labels: evenly over classes), augmented; ``label`` if given."""
+    pool = torch.as_tensor(rows)
+    classes = None if labels is None else torch.as_tensor(labels)
+
+    def draw(generator: torch.Generator) -> dict[str, Tensor]:
+        pick = torch.randint(0, len(pool), (batch_size,), generator=generator)
+        batch = augmented(windows.tensors(pool[pick]), windows.inputs, how, generator)
+        if classes is not None:
+            batch["label"] = classes[pick]
+        return batch
+
+    return draw

@@ -1,0 +1,84 @@
+"""What is known of a dataset (``Card``), and the one error that its reader raises (``DatasetError``)."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+
+class DatasetError(ValueError):
+    """A dataset's file is not what it should be. Names the file, what was expected, what was given, what to do."""
+
+    def __init__(self, file: str, expected: str, given: str, hint: str = "") -> None:
+        self.file, self.expected, self.given, self.hint = file, expected, given, hint
+        super().__init__(f"{file}: expected {expected}, given {given}" + (f". {hint}" if hint else ""))
+
+
+@dataclass(frozen=True)
+class Split:
+    """A split that the dataset's authors or its users agreed on: part name -> ids of recordings, disjoint.
+
+    ``unit`` says what the parts keep apart (``subject``, ``trial`` or ``recording``); ``note`` where it comes from
+    and what is wrong with it.
+    """
+
+    unit: str
+    parts: Mapping[str, tuple[str, ...]]
+    note: str = ""
+
+    def part_of(self, recording_id: str) -> str | None:
+        """Name of the part that holds the recording; ``None`` where none does."""
+        return next((part for part, ids in self.parts.items() if recording_id in ids), None)
+
+
+@dataclass(frozen=True)
+class Card:
+    """Facts of a dataset, its licence, its splits, and the defects that a number made on it has to live with.
+
+    ``classes`` are labels in human words, in the dataset's own order. ``trainable`` says whether weights that ship
+    may be trained on it. ``defects`` were measured or are documented; each is one sentence.
+    """
+
+    name: str
+    title: str
+    citation: str
+    licence: str
+    url: str
+    how_to_get: str
+    classes: tuple[str, ...]
+    subjects: tuple[str, ...]
+    placements: tuple[str, ...]
+    modalities: tuple[str, ...]
+    trainable: bool
+    splits: Mapping[str, Split] = field(default_factory=dict)
+    defects: tuple[str, ...] = ()
+
+
+def say(report: list[str] | None, line: str) -> None:
+    """Add what was skipped or left out to the caller's ``report``; without one it is a ``UserWarning``."""
+    if report is None:
+        warnings.warn(line, UserWarning, stacklevel=3)
+    else:
+        report.append(line)
+
+
+def only_known(name: str, only: Collection[str] | None, ids: tuple[str, ...]) -> tuple[str, ...]:
+    """``ids`` cut down to those in ``only`` (``None`` keeps all). Unknown ids are a ``DatasetError``."""
+    if only is None:
+        return ids
+    wanted = {only} if isinstance(only, str) else set(only)
+    unknown = sorted(wanted - set(ids))
+    if unknown:
+        raise DatasetError(name, f"ids of recordings such as '{ids[0]}'", f"only={unknown}", "Correct them.")
+    return tuple(i for i in ids if i in wanted)
+
+
+def wanted_modalities(name: str, given: tuple[str, ...] | None, offered: tuple[str, ...]) -> tuple[str, ...]:
+    """The modalities to read (``None``: all that the dataset has). Others are a ``DatasetError``."""
+    if given is None:
+        return offered
+    unknown = [m for m in given if m not in offered]
+    if unknown or not given:
+        raise DatasetError(name, f"modalities among {', '.join(offered)}", f"{given}", "Leave the others out.")
+    return tuple(m for m in offered if m in given)

@@ -1,0 +1,61 @@
+"""Body pose: windows of joint positions to tokens along time, whole bodies or by body part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from jaxtyping import Float
+from torch import Tensor
+
+from kinjo.nn.tokens import patchify_pose, unpatchify_pose
+
+
+@dataclass(frozen=True)
+class PoseInput:
+    """``frames`` of ``joints`` positions in ``slots`` x ``places`` tokens; consecutive joints share a place.
+
+    One place is the whole body; in Kinect's order five places are the trunk, the two arms and the two legs.
+    """
+
+    frames: int = 64
+    joints: int = 20
+    axes: int = 3
+    slots: int = 16
+    places: int = 1
+    root: int = 0
+    modality: Literal["pose"] = "pose"
+    quantity: Literal["position"] = "position"
+
+    @property
+    def samples(self) -> int:
+        return self.frames
+
+    @property
+    def channels(self) -> int:
+        return self.joints * self.axes
+
+    @property
+    def tokens(self) -> int:
+        return self.slots * self.places
+
+    @property
+    def values(self) -> int:
+        """Numbers in one token."""
+        return self.frames // self.slots * (self.joints // self.places) * self.axes
+
+    def prepare(self, x: Float[Tensor, "batch frames joints axes"]) -> Float[Tensor, "batch frames joints axes"]:
+        """Metres in the camera's frame to metres around where the root joint is on average over the window."""
+        return x - x[:, :, self.root : self.root + 1].mean(dim=1, keepdim=True)
+
+    def signal(
+        self, x: Float[Tensor, "batch frames joints axes"]
+    ) -> Float[Tensor, "batch frames channels"]:
+        """As the convolutional stem reads it: all joints of a frame side by side."""
+        return x.flatten(2)
+
+    def patchify(self, x: Float[Tensor, "batch frames joints axes"]) -> Float[Tensor, "batch tokens values"]:
+        return patchify_pose(x, self.slots, self.places)
+
+    def unpatchify(self, x: Float[Tensor, "batch tokens values"]) -> Float[Tensor, "batch frames joints axes"]:
+        return unpatchify_pose(x, self.slots, self.places, self.joints, self.axes)

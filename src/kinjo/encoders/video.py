@@ -1,0 +1,115 @@
+"""Video, colour or depth: windows of frames to tubelet tokens (VideoMAE)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from kinjo.nn.tokens import patchify_video, unpatchify_video
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class VideoInput:
+    """``frames`` of ``size`` x ``size`` in tubelets (16 x 224 x 224 in 2 x 16 x 16, as published).
+
+    ``quantity`` is ``rgb`` (values 0..255, three channels) or ``depth`` (metres, 0 = no reading, one channel).
+    """
+
+    quantity: Literal["rgb", "depth"] = "rgb"
+    frames: int = 16
+    size: int = 224
+    tubelet: tuple[int, int, int] = (2, 16, 16)
+    modality: Literal["video"] = "video"
+
+    @property
+    def samples(self) -> int:
+        return self.frames
+
+    @property
+    def channels(self) -> int:
+        return 3 if self.quantity == "rgb" else 1
+
+    @property
+    def slots(self) -> int:
+        return self.frames // self.tubelet[0]
+
+    @property
+    def places(self) -> int:
+        return (self.size // self.tubelet[1]) * (self.size // self.tubelet[2])
+
+    @property
+    def tokens(self) -> int:
+        return self.slots * self.places
+
+    @property
+    def values(self) -> int:
+        """Numbers in one token."""
+        return self.tubelet[0] * self.tubelet[1] * self.tubelet[2] * self.channels
+
+    def prepare(
+        self, x: Float[Tensor, "batch frames height width channels"]
+    ) -> Float[Tensor, "batch frames size size channels"]:
+        """Frames as read to the model's size and range: colour by ImageNet's mean and deviation, depth by ``focus``."""
+        if self.quantity == "depth":
+            return focus_depth(x, self.size)
+        x = _resize(x, self.size)
+        mean, std = x.new_tensor(IMAGENET_MEAN), x.new_tensor(IMAGENET_STD)
+        return (x / 255.0 - mean) / std
+
+    def patchify(
+        self, x: Float[Tensor, "batch frames size size channels"]
+    ) -> Float[Tensor, "batch tokens values"]:
+        return patchify_video(x, self.tubelet)
+
+    def unpatchify(
+        self, x: Float[Tensor, "batch tokens values"]
+    ) -> Float[Tensor, "batch frames size size channels"]:
+        return unpatchify_video(x, (self.frames, self.size, self.size, self.channels), self.tubelet)
+
+
+def _resize(
+    x: Float[Tensor, "batch frames height width channels"], size: int
+) -> Float[Tensor, "batch frames size size channels"]:
+    """Centre square, area-averaged to ``size``."""
+    b, t, h, w, c = x.shape
+    side = min(h, w)
+    top, left = (h - side) // 2, (w - side) // 2
+    x = x[:, :, top : top + side, left : left + side].permute(0, 1, 4, 2, 3).reshape(b * t, c, side, side)
+    mode = "area" if side >= size else "bilinear"
+    return F.interpolate(x, (size, size), mode=mode).view(b, t, c, size, size).permute(0, 1, 3, 4, 2)
+
+
+def focus_depth(
+    x: Float[Tensor, "batch frames height width 1"], size: int, margin: float = 0.15, reach_m: float = 1.0
+) -> Float[Tensor, "batch frames size size 1"]:
+    """One square per window around everything that has a reading, resized; nearness to the body in -1..1.
+
+    A person before an empty background (0 = no reading) fills the square whatever the distance to the camera.
+    Value: (median distance - distance) / ``reach_m``, clipped; the background is -1.
+    """
+    b, t, h, w, _ = x.shape
+    x = x[..., 0]
+    seen = (x > 0).any(1)  # (b, h, w): over the whole window, so that the square does not move with the person
+    out = []
+    for clip, spot in zip(x, seen, strict=True):  # the squares differ in size
+        rows, columns = spot.any(1).nonzero().flatten(), spot.any(0).nonzero().flatten()
+        if len(rows) == 0:
+            out.append(clip.new_full((t, size, size), -1.0))
+            continue
+        side = (1 + 2 * margin) * max(rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1).item()
+        centre = ((rows[0] + rows[-1]).item() / 2 + 0.5, (columns[0] + columns[-1]).item() / 2 + 0.5)
+        theta = clip.new_tensor(
+            [[side / w, 0.0, 2 * centre[1] / w - 1], [0.0, side / h, 2 * centre[0] / h - 1]]
+        )
+        grid = F.affine_grid(theta.expand(t, 2, 3).contiguous(), [t, 1, size, size], align_corners=False)
+        near = ((clip[clip > 0].median() - clip) / reach_m).clamp(-0.9, 0.9)
+        near = torch.where(clip > 0, near, near.new_tensor(-1.0))
+        out.append(F.grid_sample(near[:, None] + 1.0, grid, align_corners=False)[:, 0] - 1.0)  # outside -> -1
+    return torch.stack(out)[..., None]

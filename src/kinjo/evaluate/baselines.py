@@ -1,0 +1,90 @@
+"""What a sceptic would try first: embeddings that need no training, to be run in the same run on the same windows.
+
+Both work on arrays ``(n, channels, time)``; ``same_length`` makes one from clips of any length. Their embeddings are
+compared by cosine like those of a model.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float32]
+
+
+def same_length(clips: Sequence[ArrayLike], steps: int = 128) -> Array:
+    """Clips ``(time, channels)`` of any length as ``(n, channels, steps)``, by linear interpolation.
+
+    Every clip is stretched to the same length (normalised time), as in the literature on these baselines.
+    """
+    out = []
+    for clip in clips:
+        values = np.asarray(clip, np.float64)
+        if values.ndim != 2 or len(values) == 0 or not np.isfinite(values).all():
+            raise ValueError(f"a clip is (time, channels), finite and not empty: given shape {values.shape}")
+        at = np.linspace(0, len(values) - 1, steps)
+        out.append([np.interp(at, np.arange(len(values)), channel) for channel in values.T])
+    return np.asarray(out, np.float32)
+
+
+def scaled_clips(x: ArrayLike, axes: int = 3) -> Array:
+    """Each window centred per channel and scaled per sensor: ``(n, channels, time)``, same shape.
+
+    A sensor is ``axes`` channels in a row, which share one scale, so that the direction of a movement is kept. Takes
+    away an accelerometer's constant share of gravity and the person's vigour. MiniRocket on an IMU of people never
+    seen is stronger after it; raw signals and poses, whose offsets say much, are weaker.
+    """
+    values = _windows(x)
+    if values.shape[1] % axes:
+        raise ValueError(
+            f"{values.shape[1]} channels are not sensors of {axes} axes each: give axes=1 or another number"
+        )
+    values = values - values.mean(2, keepdims=True)
+    sensors = values.reshape(len(values), -1, axes * values.shape[2])
+    spread = sensors.std(2, keepdims=True)
+    return (sensors / np.where(spread > 1e-6, spread, 1)).reshape(values.shape)
+
+
+def raw_embedding(x: ArrayLike, train: ArrayLike | None = None) -> Array:
+    """The signals themselves: ``(n, channels, time)`` -> ``(n, channels * time)``.
+
+    Channels are z-scored with the statistics of ``train`` (same layout), or of ``x`` where none is given.
+    """
+    values = _windows(x)
+    known = values if train is None else _windows(train)
+    mean, spread = known.mean((0, 2), keepdims=True), known.std((0, 2), keepdims=True)
+    return ((values - mean) / np.where(spread > 0, spread, 1)).reshape(len(values), -1)
+
+
+def minirocket_embedding(train: ArrayLike, x: ArrayLike, seed: int, *, kernels: int = 10_000) -> Array:
+    """MiniRocket features of ``x`` (n, channels, time) -> (n, about ``kernels``), fitted on ``train`` alone.
+
+    Each feature is standardised with the mean and spread over ``train``. Windows need at least 9 time steps. Source:
+    Dempster, Schmidt, Webb, "MiniRocket", KDD 2021, in the implementation of aeon (``pip install aeon==1.6.0``).
+    """
+    known, values = _windows(train), _windows(x)
+    if known.shape[1:] != values.shape[1:]:
+        raise ValueError(f"train and x need the same channels and time: given {known.shape} and {values.shape}")
+    with warnings.catch_warnings():  # aeon and numba warn of their own making; nothing of it is about the data
+        warnings.simplefilter("ignore")
+        try:
+            from aeon.transformations.collection.convolution_based import MiniRocket
+        except ImportError as error:
+            raise ImportError("the MiniRocket baseline needs aeon: pip install 'aeon==1.6.0'") from error
+        rocket: Any = MiniRocket(n_kernels=kernels, random_state=seed)
+        rocket.fit(known)
+        fitted = np.asarray(rocket.transform(known), np.float32)
+        mean, spread = fitted.mean(0), fitted.std(0)
+        features = np.asarray(rocket.transform(values), np.float32)
+    return (features - mean) / np.where(spread > 1e-6, spread, 1)
+
+
+def _windows(x: ArrayLike) -> Array:
+    values = np.asarray(x, np.float32)
+    if values.ndim != 3 or values.size == 0 or not np.isfinite(values).all():
+        raise ValueError(f"windows are (n, channels, time), finite and not empty: given shape {values.shape}")
+    return values

@@ -1,0 +1,95 @@
+"""The verbs of learning: ``pretrain`` without labels, ``finetune`` on labelled classes, ``embed`` what was learnt.
+
+Each takes a recipe and windows, works in a folder from which it resumes, and leaves a checkpoint there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from kinjo.batches import Windows, plain, sampler
+from kinjo.methods import mumae
+from kinjo.nn import checkpoint
+from kinjo.recipe import Recipe
+from kinjo.train import fit
+
+
+def new_model(recipe: Recipe, seed: int) -> mumae.MuMAE:
+    """A model of the recipe's sizes, weights drawn from ``seed``."""
+    return mumae.MuMAE(recipe.model, torch.Generator().manual_seed(seed))
+
+
+def contracts(recipe: Recipe) -> dict[str, Any]:
+    """What each input must be, in canonical units: kept in the checkpoint and enforced when the model runs."""
+    from kinjo.signal import canonical_unit
+
+    return {
+        key: {"modality": s.modality, "quantity": s.quantity, "units": canonical_unit(s.quantity), "samples": s.samples}
+        for key, s in recipe.inputs.items()
+    }
+
+
+def save(model: mumae.MuMAE, recipe: Recipe, path: Path, **provenance: Any) -> None:
+    """Weights, recipe, contracts and provenance in one safetensors file."""
+    meta = {"method": "mumae", "recipe": recipe.to_dict(), "contracts": contracts(recipe), **provenance}
+    checkpoint.save(path, model.state_dict(), meta)
+
+
+def load(path: Path) -> tuple[mumae.MuMAE, Recipe, dict[str, Any]]:
+    """The model of a checkpoint, its recipe and its header."""
+    tensors, header = checkpoint.load(path)
+    if header.get("method") != "mumae":
+        raise checkpoint.CheckpointError(f"{path}: holds {header.get('method')!r}, not a Mu-MAE model. "
+                                         "Name the model.safetensors of a finished training.")
+    recipe = Recipe.from_dict(header["recipe"], str(path))
+    model = new_model(recipe, 0)
+    model.load_state_dict(tensors)
+    return model.eval(), recipe, header
+
+
+def pretrain(
+    recipe: Recipe, windows: Windows, rows: NDArray[Any], out: Path, *, seed: int = 0, progress: bool = True,
+    provenance: Mapping[str, Any] | None = None,
+) -> mumae.MuMAE:
+    """Masked autoencoding on the windows ``rows``, labels unseen. Writes ``out/model.safetensors``."""
+    if not len(rows):
+        raise ValueError("no windows to train on: the split part or the corpus is empty")
+    task = mumae.Pretrain(new_model(recipe, seed))
+    draw = sampler(windows, rows, recipe.pretrain.batch_size, recipe.augment)
+    fit(task, draw, recipe.pretrain, out, seed=seed, progress=progress, title="pre-train")
+    save(task.model, recipe, out / "model.safetensors", stage="pretrain", seed=seed, **(provenance or {}))
+    return task.model
+
+
+def finetune(
+    recipe: Recipe, model: mumae.MuMAE, windows: Windows, rows: NDArray[Any], labels: NDArray[Any], out: Path, *,
+    seed: int = 0, progress: bool = True, provenance: Mapping[str, Any] | None = None,
+) -> mumae.MuMAE:
+    """Cosine classification of the windows ``rows`` by ``labels`` (any values). Writes ``out/model.safetensors``."""
+    classes, numbers = np.unique(labels, return_inverse=True)
+    task = mumae.Finetune(model, len(classes), recipe.keep, torch.Generator().manual_seed(seed))
+    draw = sampler(windows, rows, recipe.finetune.batch_size, recipe.augment, numbers)
+    fit(task, draw, recipe.finetune, out, seed=seed, progress=progress, title="fine-tune")
+    facts = {"classes": [str(c) for c in classes], **(provenance or {})}
+    save(task.model, recipe, out / "model.safetensors", stage="finetune", seed=seed, **facts)
+    return task.model
+
+
+@torch.inference_mode()
+def embed(
+    model: mumae.MuMAE, windows: Windows, rows: NDArray[Any] | None = None, batch_size: int = 64
+) -> dict[str, NDArray[np.float32]]:
+    """One embedding per window and modality, ``(rows, dim)``; rows without the modality are zero."""
+    rows = np.arange(len(windows)) if rows is None else np.asarray(rows)
+    model.eval()
+    parts = [
+        model.embed(plain(windows.tensors(rows[i : i + batch_size]), windows.inputs))
+        for i in range(0, len(rows), batch_size)
+    ]
+    return {m: torch.cat([p[m] for p in parts]).numpy() for m in parts[0]} if parts else {}

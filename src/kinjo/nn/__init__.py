@@ -1,0 +1,1 @@
+"""Parts of networks: tokens, masks and transformer blocks. Small, pure, documented with shapes."""

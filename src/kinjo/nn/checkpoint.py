@@ -1,0 +1,59 @@
+"""Checkpoints: tensors in safetensors, and beside them in the same file's header what they need to be used.
+
+Never pickle, so a checkpoint from a stranger is safe to open. The header carries a format number; a file of
+another format is refused with what to do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+import kinjo
+
+FORMAT = 1
+
+
+class CheckpointError(ValueError):
+    """A file is no checkpoint of this kinjo; the message says what it is and what to do."""
+
+
+def save(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
+    """Write tensors and ``meta`` (plain JSON types: recipe, contracts, seeds, provenance) atomically."""
+    header = {"format": FORMAT, "kinjo": kinjo.__version__, "torch": torch.__version__, **meta}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    cpu = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    save_file(cpu, str(temporary), metadata={"kinjo": json.dumps(header, sort_keys=True)})
+    with open(temporary, "rb") as written:
+        os.fsync(written.fileno())
+    os.replace(temporary, path)
+
+
+def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and header of a checkpoint. Raises ``CheckpointError`` for anything else."""
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such checkpoint. 'kinjo pretrain' writes one.")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            raw = (file.metadata() or {}).get("kinjo")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: not a safetensors file or cut short ({error}). Copy or train it again.") from error
+    if raw is None:
+        raise CheckpointError(f"{path}: a safetensors file, but not written by kinjo (no header).")
+    header = json.loads(raw)
+    if header.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path}: checkpoint format {header.get('format')}, this kinjo ({kinjo.__version__}) reads {FORMAT}. "
+            f"It was written by kinjo {header.get('kinjo')}: use that version, or train again."
+        )
+    return tensors, header

@@ -1,0 +1,212 @@
+"""The one training loop: any task that turns a batch into named losses, on Lightning Fabric.
+
+All randomness of step ``k`` comes from one generator seeded by ``(seed, k, rank)``, so the loop has no hidden
+random state: killed at any moment and started again, it goes on from the last checkpoint and ends, on CPU, with
+bit-identical weights.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from kinjo.nn import checkpoint
+
+BatchOf = Callable[[torch.Generator], Mapping[str, Tensor]]
+"""Draws one batch with the given generator."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how hard to train."""
+
+    steps: int = 1000
+    batch_size: int = 64
+    lr: float = 1e-3
+    min_lr: float = 1e-5
+    warmup_steps: int = 50
+    weight_decay: float = 0.05
+    betas: tuple[float, float] = (0.9, 0.95)
+    clip: float = 1.0
+    accumulate: int = 1
+    precision: str = "bf16"
+    save_every_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.precision not in ("bf16", "fp32"):
+            raise ValueError(f"precision must be bf16 or fp32, given {self.precision!r}")
+        if self.steps < 1 or self.batch_size < 1 or self.accumulate < 1:
+            raise ValueError("steps, batch_size and accumulate must be at least 1")
+
+    def lr_at(self, step: int) -> float:
+        """Linear warm-up from 0, then cosine to ``min_lr``."""
+        if step < self.warmup_steps:
+            return self.lr * (step + 1) / self.warmup_steps
+        done = (step - self.warmup_steps) / max(1, self.steps - self.warmup_steps)
+        return self.min_lr + 0.5 * (self.lr - self.min_lr) * (1 + math.cos(math.pi * min(done, 1.0)))
+
+
+def step_generator(seed: int, step: int, rank: int = 0) -> torch.Generator:
+    """The generator of one step: a function of ``(seed, step, rank)`` alone."""
+    mixed = (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9 + rank * 0x94D049BB133111EB) % (1 << 63)
+    return torch.Generator().manual_seed(mixed ^ (mixed >> 31))
+
+
+def make_optimizer(task: nn.Module, schedule: Schedule) -> torch.optim.AdamW:
+    """AdamW; matrices decay, biases, norms and tokens do not."""
+    named = [p for p in task.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in named if p.dim() >= 2 and p.shape[0] > 1], "weight_decay": schedule.weight_decay},
+        {"params": [p for p in named if p.dim() < 2 or p.shape[0] == 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=schedule.lr, betas=schedule.betas)
+
+
+def fit(
+    task: nn.Module,
+    draw: BatchOf,
+    schedule: Schedule,
+    out: Path,
+    *,
+    seed: int,
+    meta: Mapping[str, Any] | None = None,
+    fabric: Fabric | None = None,
+    progress: bool = True,
+    title: str = "train",
+) -> None:
+    """Train ``task`` in place until ``schedule.steps``; ``task(batch, generator)`` returns named losses.
+
+    Writes to the folder ``out``: ``last.safetensors`` (weights, optimiser, step; the resume point) and
+    ``metrics.jsonl`` (a line of losses every ten steps). If ``out`` holds the state of the same run it goes on
+    from there; of another run (other schedule or seed) is an error.
+    """
+    precision = "bf16-mixed" if schedule.precision == "bf16" else "32-true"
+    fabric = fabric or Fabric(accelerator="auto", devices=1, precision=precision)  # type: ignore[arg-type]
+    fabric.launch()
+    optimizer = make_optimizer(task, schedule)
+    run = {"schedule": json.loads(json.dumps(asdict(schedule))), "seed": seed}
+    first = _resume(out, task, optimizer, run)
+    model, optimizer = fabric.setup(task, optimizer)
+    model.train()
+    saved, losses = time.monotonic(), {}
+    with _bar(title, schedule.steps, first, progress and fabric.is_global_zero) as advance, _log(out, first) as log:
+        for step in range(first, schedule.steps):
+            for group in optimizer.param_groups:
+                group["lr"] = schedule.lr_at(step)
+            losses = _step(fabric, model, optimizer, draw, schedule, step_generator(seed, step, fabric.global_rank))
+            total = sum(losses.values())
+            if not math.isfinite(total):
+                raise FloatingPointError(f"step {step}: losses {losses} are not finite; lower lr or check the data")
+            done = step + 1
+            if fabric.is_global_zero and (done % 10 == 0 or done == schedule.steps):
+                log.write(json.dumps({"step": done, "lr": schedule.lr_at(step), "loss": total, **losses}) + "\n")
+                log.flush()
+            if fabric.is_global_zero and time.monotonic() - saved > schedule.save_every_s:
+                _save(out, task, optimizer, done, run, meta or {})
+                saved = time.monotonic()
+            advance(f"loss {total:.3f}")
+    if fabric.is_global_zero:
+        _save(out, task, optimizer, schedule.steps, run, meta or {})
+    task.eval()
+
+
+def _step(
+    fabric: Fabric, model: Any, optimizer: Any, draw: BatchOf, schedule: Schedule, generator: torch.Generator
+) -> dict[str, float]:
+    """One optimiser step over ``accumulate`` batches; returns the mean losses."""
+    optimizer.zero_grad(set_to_none=True)
+    report: dict[str, float] = {}
+    for part in range(schedule.accumulate):
+        with fabric.no_backward_sync(model, enabled=part + 1 < schedule.accumulate):
+            losses = model(fabric.to_device(draw(generator)), generator)
+            fabric.backward(torch.stack(list(losses.values())).sum() / schedule.accumulate)
+        for name, value in losses.items():
+            report[name] = report.get(name, 0.0) + value.item() / schedule.accumulate
+    if schedule.clip > 0:
+        fabric.clip_gradients(model, optimizer, max_norm=schedule.clip)
+    optimizer.step()
+    return report
+
+
+# ------------------------------------------------------------------------------------------------ state on disk
+def _save(out: Path, task: nn.Module, optimizer: Any, step: int, run: dict[str, Any], meta: Mapping[str, Any]) -> None:
+    state = {f"model.{k}": v for k, v in task.state_dict().items()}
+    for i, moments in optimizer.state_dict()["state"].items():
+        state |= {f"optim.{i}.{k}": torch.as_tensor(v) for k, v in moments.items()}
+    checkpoint.save(out / "last.safetensors", state, {**meta, **run, "step": step})
+
+
+def _resume(out: Path, task: nn.Module, optimizer: torch.optim.Optimizer, run: dict[str, Any]) -> int:
+    """Put the state in ``out`` into task and optimiser; the step to go on from (0 where there is none)."""
+    path = out / "last.safetensors"
+    if not path.exists():
+        return 0
+    state, header = checkpoint.load(path)
+    for name, given in run.items():
+        if header.get(name) != given:
+            raise ValueError(
+                f"{out} holds another run ({name} {header.get(name)}, now {given}). Choose another folder or delete it."
+            )
+    task.load_state_dict({k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")})
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, value in state.items():
+        if name.startswith("optim."):
+            _, i, key = name.split(".", 2)
+            moments.setdefault(int(i), {})[key] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    return int(header["step"])
+
+
+class _log:
+    """``metrics.jsonl`` opened for appending, lines past the resume point dropped first."""
+
+    def __init__(self, out: Path, first: int) -> None:
+        out.mkdir(parents=True, exist_ok=True)
+        self.path = out / "metrics.jsonl"
+        if self.path.exists():
+            kept = []
+            for line in self.path.read_text().splitlines():
+                try:
+                    kept += [line] if json.loads(line)["step"] <= first else []
+                except (json.JSONDecodeError, KeyError):
+                    continue  # the line that a kill cut short
+            temporary = self.path.with_suffix(".tmp")
+            temporary.write_text("".join(line + "\n" for line in kept))
+            os.replace(temporary, self.path)
+
+    def __enter__(self) -> Any:
+        self.file = self.path.open("a")
+        return self.file
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+
+class _bar:
+    """A rich progress bar on stderr, or nothing."""
+
+    def __init__(self, title: str, total: int, done: int, show: bool) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+        self.progress = Progress(*columns, console=Console(stderr=True), disable=not show)
+        self.task = self.progress.add_task("", total=total, completed=done)
+
+    def __enter__(self) -> Callable[[str], None]:
+        self.progress.start()
+        return lambda text: self.progress.update(self.task, advance=1, description=text)
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()

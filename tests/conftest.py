@@ -1,0 +1,32 @@
+"""Fixtures shared by all tests, and the check of tensor shapes under tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from jaxtyping import install_import_hook
+
+# Under tests, and only there, every call into these rooms is held to the shapes and types that it declares.
+# It has to come before the first import of them.
+install_import_hook(["kinjo.nn", "kinjo.encoders", "kinjo.losses", "kinjo.methods"], "beartype.beartype")
+
+# Cores are shared with other work: no test may fail for being slow. In CI the same examples every time.
+settings.register_profile(
+    "kinjo", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
+settings.load_profile("kinjo")
+
+
+def _data_root() -> Path:
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    return Path(os.environ.get("KINJO_DATA", default))
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The folder of real data sets; tests that need it are skipped where it is absent."""
+    root = _data_root()
+    if not root.is_dir():
+        pytest.skip(f"no real data at {root}: set KINJO_DATA to the folder that holds UTD-MHAD, MotionSense, ...")
+    return root

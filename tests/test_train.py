@@ -1,0 +1,163 @@
+"""The loop: schedule, what it writes, and exact resume after kill -9."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from kinjo.nn import checkpoint
+from kinjo.train import Schedule, fit, make_optimizer, step_generator
+from torch import nn
+
+SCHEDULE = Schedule(steps=60, batch_size=8, lr=0.1, warmup_steps=5, save_every_s=0.0, precision="fp32")
+
+
+class Line(nn.Module):
+    """Learn ``y = x @ w`` from noisy draws, with a BatchNorm so that buffers matter too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.linear = nn.BatchNorm1d(4), nn.Linear(4, 1)
+        for p in self.parameters():
+            nn.init.constant_(p, 0.5)
+
+    def forward(self, batch: dict[str, torch.Tensor], generator: torch.Generator) -> dict[str, torch.Tensor]:
+        noise = 0.1 * torch.randn(len(batch["x"]), 1, generator=generator)
+        return {"mse": (self.linear(self.norm(batch["x"])) - batch["y"] + noise).square().mean()}
+
+
+def draw(generator: torch.Generator) -> dict[str, torch.Tensor]:
+    x = torch.randn(8, 4, generator=generator)
+    return {"x": x, "y": x.sum(1, keepdim=True)}
+
+
+def weights(out: Path) -> dict[str, torch.Tensor]:
+    return checkpoint.load(out / "last.safetensors")[0]
+
+
+def test_it_learns_and_logs(tmp_path: Path) -> None:
+    task = Line()
+    fit(task, draw, SCHEDULE, tmp_path, seed=0, progress=False)
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [10, 20, 30, 40, 50, 60]
+    assert lines[-1]["mse"] < 0.5 * lines[0]["mse"]
+    assert checkpoint.load(tmp_path / "last.safetensors")[1]["step"] == 60
+    assert not task.training
+
+
+def test_a_run_cut_short_goes_on_bit_identically(tmp_path: Path) -> None:
+    fit(Line(), draw, SCHEDULE, tmp_path / "whole", seed=3, progress=False)
+    calls = 0
+
+    def failing(generator: torch.Generator) -> dict[str, torch.Tensor]:
+        nonlocal calls
+        calls += 1
+        if calls == 23:
+            raise KeyboardInterrupt
+        return draw(generator)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(Line(), failing, SCHEDULE, tmp_path / "cut", seed=3, progress=False)
+    fit(Line(), draw, SCHEDULE, tmp_path / "cut", seed=3, progress=False)
+    whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    assert whole.keys() == cut.keys()
+    assert all(torch.equal(whole[k], cut[k]) for k in whole)
+    same = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("whole", "cut")]
+    assert same[0] == same[1]
+
+
+SCRIPT = """
+import sys, time, pathlib, torch
+sys.path.insert(0, sys.argv[2])
+from tests.test_train import Line, SCHEDULE, draw
+from kinjo.train import fit
+torch.set_num_threads(1)
+def slow(generator):
+    time.sleep(0.02)
+    return draw(generator)
+fit(Line(), slow, SCHEDULE, pathlib.Path(sys.argv[1]), seed=3, progress=False)
+"""
+
+
+def test_kill_minus_nine_at_any_moment(tmp_path: Path) -> None:
+    root = str(Path(__file__).resolve().parents[1])
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "killed"), root]
+    for wait in (0.15, 0.4):
+        process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"})
+        state = tmp_path / "killed" / "metrics.jsonl"
+        deadline = time.monotonic() + 60
+        while not state.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(wait)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    fit(Line(), draw, SCHEDULE, tmp_path / "whole", seed=3, progress=False)
+    whole, killed = weights(tmp_path / "whole"), weights(tmp_path / "killed")
+    assert all(torch.equal(whole[k], killed[k]) for k in whole)
+    assert (tmp_path / "whole" / "metrics.jsonl").read_text() == (tmp_path / "killed" / "metrics.jsonl").read_text()
+
+
+def test_another_run_in_the_folder_is_refused(tmp_path: Path) -> None:
+    fit(Line(), draw, SCHEDULE, tmp_path, seed=0, progress=False)
+    with pytest.raises(ValueError, match="another run"):
+        fit(Line(), draw, SCHEDULE, tmp_path, seed=1, progress=False)
+
+
+def test_losses_that_are_not_finite_stop_the_run(tmp_path: Path) -> None:
+    def broken(generator: torch.Generator) -> dict[str, torch.Tensor]:
+        return {"x": torch.full((8, 4), torch.nan), "y": torch.zeros(8, 1)}
+
+    with pytest.raises(FloatingPointError, match="not finite"):
+        fit(Line(), broken, SCHEDULE, tmp_path, seed=0, progress=False)
+
+
+def test_accumulated_steps_equal_one_large_batch(tmp_path: Path) -> None:
+    x = torch.randn(16, 4, generator=torch.Generator().manual_seed(0))
+    halves = [x[:8], x[8:]]
+
+    class Plain(Line):
+        def forward(self, batch, generator):  # noqa: ANN001, ANN202
+            return {"mse": (self.linear(batch["x"]) - batch["y"]).square().mean()}
+
+    turn = iter(halves * 10)
+
+    def half(generator: torch.Generator) -> dict[str, torch.Tensor]:
+        part = next(turn)
+        return {"x": part, "y": part.sum(1, keepdim=True)}
+
+    def both(generator: torch.Generator) -> dict[str, torch.Tensor]:
+        return {"x": x, "y": x.sum(1, keepdim=True)}
+
+    one, two = Plain(), Plain()
+    short = Schedule(steps=5, lr=1e-2, warmup_steps=1, precision="fp32")
+    fit(one, both, short, tmp_path / "one", seed=0, progress=False)
+    fit(two, half, Schedule(**{**short.__dict__, "accumulate": 2}), tmp_path / "two", seed=0, progress=False)
+    torch.testing.assert_close(one.linear.weight, two.linear.weight, atol=1e-6, rtol=1e-5)
+
+
+def test_schedule_warms_up_then_falls_to_the_floor() -> None:
+    schedule = Schedule(steps=100, lr=1.0, min_lr=0.1, warmup_steps=10)
+    rates = [schedule.lr_at(i) for i in range(101)]
+    assert rates[0] == 0.1
+    assert rates[9] == 1.0
+    assert rates[100] == pytest.approx(0.1)
+    assert all(a >= b for a, b in zip(rates[10:], rates[11:], strict=False))
+    with pytest.raises(ValueError, match="precision"):
+        Schedule(precision="fp16")
+
+
+def test_decay_spares_biases_and_norms() -> None:
+    groups = make_optimizer(Line(), Schedule(weight_decay=0.3)).param_groups
+    assert [g["weight_decay"] for g in groups] == [0.3, 0.0]
+    assert all(p.dim() < 2 or p.shape[0] == 1 for p in groups[1]["params"])
+
+
+def test_step_generators_differ_by_seed_step_and_rank() -> None:
+    draws = {torch.rand(1, generator=step_generator(*key)).item() for key in [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)]}
+    assert len(draws) == 4
