@@ -210,7 +210,7 @@ def columns_moved(cells: list[list[str]], rng: np.random.Generator) -> None:
 
 
 def columns_swapped(cells: list[list[str]], rng: np.random.Generator) -> None:
-    """Two names of the header swapped (not two axes of userAcceleration, and not what leaves yaw alone)."""
+    """Two names of the header swapped (not yaw or rotationRate.z, which little else in the file tells of)."""
     kinds = ["attitude.roll", "attitude.pitch", "gravity.x", "gravity.y", "gravity.z", "rotationRate.x"]
     a = cells[0].index(str(rng.choice(kinds)))
     others = [i for i in range(len(cells[0])) if i != a and cells[0][i] not in ("attitude.yaw", "rotationRate.z")]

@@ -82,7 +82,7 @@ def device_motion(rng: np.random.Generator, n: int) -> NDArray[np.float64]:
     gravity = np.stack([np.cos(pitch) * np.sin(roll), -np.sin(pitch), -np.cos(pitch) * np.cos(roll)], axis=1)
     rotation = np.cross(np.gradient(gravity, 1 / 50.0, axis=0), gravity)
     user = 0.3 * np.sin(np.outer(t, [11.0, 9.0, 13.0]) + phase[:3]) + 0.05 * rng.normal(size=(n, 3))
-    return np.column_stack([np.arange(n), roll, pitch, 0.2 * t, gravity, rotation, user])
+    return np.column_stack([np.arange(n, dtype=np.float64), roll, pitch, 0.2 * t, gravity, rotation, user])
 
 
 def table(values: NDArray[np.float64], names: tuple[str, ...] = COLUMNS) -> bytes:

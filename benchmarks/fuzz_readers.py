@@ -10,8 +10,8 @@ For every damaged copy the reader runs twice, strictly and with ``skip_bad``, an
 ``fuzz.readers.silent`` = 0.
 
 Left out, because no reader could notice: damage that gives another valid file where the format has neither checksum
-nor redundancy (a digit or whole last rows of an unpacked csv, a number within an unpacked, uncompressed .mat, a swap
-of two axes of userAcceleration).
+nor redundancy (a digit or whole last rows of an unpacked csv, a number within an unpacked, uncompressed .mat, in a
+csv a swap that involves attitude.yaw or rotationRate.z, or of two axes of userAcceleration).
 """
 
 from __future__ import annotations
@@ -167,7 +167,8 @@ def main(arguments: list[str] | None = None) -> int:
     protocol = (
         f"{len(rows)} damaged synthetic data sets of the official layouts (utd_mhad, motionsense, basic_motions), read "
         "strictly and with skip_bad; counted: those with another exception than DatasetError or ContractError, or with "
-        f"other values without a word. Outcomes: {', '.join(f'{n} {end}' for end, n in sorted(counts.items()))}"
+        f"other values without a word; damage that no reader can notice is left out (listed in the file). Outcomes: "
+        f"{', '.join(f'{n} {end}' for end, n in sorted(counts.items()))}"
     )
     command = "make bench-fuzz-readers"
     write_rows(given.out, [row("fuzz.readers.silent", bad, "count", command=command, protocol=protocol, seeds=1)])

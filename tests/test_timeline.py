@@ -44,6 +44,9 @@ SETTINGS = st.fixed_dictionaries(
 def test_hysteresis_enters_high_and_leaves_low() -> None:
     assert one(0.4, 0.6, 0.4, 0.36, 0.3, 0.4) == [(0, 1, UNKNOWN), (1, 4, "walk"), (4, 6, UNKNOWN)]
     assert one(0.5, 0.35, 0.34) == [(0, 2, "walk"), (2, 3, UNKNOWN)]  # thresholds themselves count
+    times = [[0, 1], [1, 2], [1, 2], [1, 2]]
+    level = Timeline.from_scores(times, [[0, 0.6, 0], *[[0, 0.35, 0]] * 3], LABELS)
+    assert [span[:3] for span in level] == [(0, 2, "walk")]  # so does their mean
     assert one(0.6, 0.4, leave=0.5) == [(0, 1, "walk"), (1, 2, UNKNOWN)]
 
 
@@ -144,7 +147,7 @@ def test_a_live_smoother_holds_little_and_is_in_time() -> None:
         said += [(i / 10, span) for span in smoother.push(i / 10, i / 10 + 2, [0, 0.9 * walking, 0.9 - 0.9 * walking])]
         assert len(smoother._cells) + len(smoother._active) + len(smoother._held) < 80
     assert len(said) >= 38
-    assert max(now - span.end_s for now, span in said) < 2 + 2 + 0.5 + 2  # window, duration, half the smoothing
+    assert max(now - span.end_s for now, span in said) < 2.0 + 0.5 + 0.3  # the shortest duration and half the smoothing
 
 
 @pytest.mark.parametrize(

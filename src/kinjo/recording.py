@@ -1,8 +1,8 @@
-"""Recording, Stream and Segment: the data model, the contract of a stream, and its checks.
+"""Recording, Stream and Segment: the data model, the contract of a stream; the checks are in checks.py.
 
 Everything captured of one person on one clock is a ``Recording``. Its streams are lazy: a stream knows its
 length and how to read a slice, so a video or a 24 h signal is never held whole. Every stream carries a
-``Contract``; ``check`` holds the data against it and either raises a ``ContractError`` that names the
+``Contract``; ``checks.check`` holds the data against it and either raises a ``ContractError`` that names the
 stream, the field, what was expected and what was given, or, where the caller asks, repairs and reports.
 
 A mask is a bool array and ``True`` means *missing*.

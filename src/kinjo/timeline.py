@@ -88,8 +88,7 @@ class Smoother:
         self._active: list[tuple[float, NDArray[np.float64]]] = []  # (end, scores) of windows that go on after it
         self._cells: list[tuple[float, float, NDArray[np.float64]]] = []  # (start, end, mean scores), without gaps
         self._next = 0  # first cell that is not yet smoothed
-        self._run: _Run | None = None  # being decided
-        self._held: list[_Run] = []  # closed, but a neighbour may still change them
+        self._held: list[_Run] = []  # the last one goes on; the others may still be changed by what follows
 
     def push(self, start_s: float, end_s: float, scores: ArrayLike) -> list[Span]:
         """One window and its scores ``(classes,)``; windows come by start time. The spans that it closes."""
@@ -111,7 +110,7 @@ class Smoother:
     @property
     def current(self) -> Span | None:
         """The span that is open now, as far as it is decided: for a live display. It may still be changed."""
-        return None if self._run is None else self._span(self._run)
+        return self._span(self._held[-1]) if self._held else None
 
     def _settle(self, until: float) -> list[Span]:
         """Cut the time up to ``until``, which no later window can reach, into cells at every window's end."""
@@ -147,28 +146,25 @@ class Smoother:
 
     def _decide(self, start: float, end: float, values: NDArray[np.float64]) -> list[Span]:
         """Hysteresis: the label of a cell, given the label before it."""
-        label, best = -1 if self._run is None else self._run.label, int(np.argmax(values))
+        held, values = self._held, np.round(values, 9)  # the mean of thrice 0.35 must not fall below 0.35
+        label, best = held[-1].label if held else -1, int(np.argmax(values))
         if label < 0 or values[label] < self.leave or values[best] > values[label]:
             if values[best] >= self.enter:
                 label = best
             elif label >= 0 and values[label] < self.leave:
                 label = -1
         cell = _Run(start, end, label, values * (end - start), float(values[best]) * (end - start))
-        if self._run is not None and self._run.label == label:
-            self._run.join(cell, label)
-            return []
-        spans, self._run = self._close(), cell
-        return spans
-
-    def _close(self) -> list[Span]:
-        """Hold the run that ends, and give the spans that nothing can change any more."""
-        if self._run is None:
-            return []
-        self._held.append(self._run)
+        if held and held[-1].label == label:
+            was_short = self._short(held[-1])
+            held[-1].join(cell, label)
+            if was_short == self._short(held[-1]):
+                return []
+        else:
+            held.append(cell)
         self._tidy(final=False)
-        solid = [k for k, run in enumerate(self._held) if not self._short(run)]
-        before = solid[-1] if solid else 0  # the short runs after it may still turn into its continuation
-        spans, self._held = [self._span(run) for run in self._held[:before]], self._held[before:]
+        solid = [k for k, run in enumerate(held) if not self._short(run)]
+        before = solid[-1] if solid else 0  # short runs after it may still become a part of it
+        spans, self._held = [self._span(run) for run in held[:before]], held[before:]
         return spans
 
     def _tidy(self, *, final: bool) -> None:
@@ -194,11 +190,11 @@ class Smoother:
 
     def _break(self) -> list[Span]:
         """Nothing covers what follows: smooth and close everything."""
-        spans = self._smooth(np.inf) + self._close()
+        spans = self._smooth(np.inf)
         if self._held:
             self._tidy(final=True)
         spans += [self._span(run) for run in self._held]
-        self._cells, self._next, self._run, self._held = [], 0, None, []
+        self._cells, self._next, self._held = [], 0, []
         return spans
 
     def _span(self, run: _Run) -> Span:

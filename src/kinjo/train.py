@@ -8,6 +8,7 @@ bit-identical weights.
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import time
@@ -45,8 +46,8 @@ class Schedule:
     def __post_init__(self) -> None:
         if self.precision not in ("bf16", "fp32"):
             raise ValueError(f"precision must be bf16 or fp32, given {self.precision!r}")
-        if self.steps < 1 or self.batch_size < 1 or self.accumulate < 1:
-            raise ValueError("steps, batch_size and accumulate must be at least 1")
+        if self.steps < 0 or self.batch_size < 1 or self.accumulate < 1:
+            raise ValueError("steps must be at least 0, batch_size and accumulate at least 1")
 
     def lr_at(self, step: int) -> float:
         """Linear warm-up from 0, then cosine to ``min_lr``."""
@@ -90,6 +91,7 @@ def fit(
     ``metrics.jsonl`` (a line of losses every ten steps). If ``out`` holds the state of the same run it goes on
     from there; of another run (other schedule or seed) is an error.
     """
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it would announce the precision every time
     precision = "bf16-mixed" if schedule.precision == "bf16" else "32-true"
     fabric = fabric or Fabric(accelerator="auto", devices=1, precision=precision)  # type: ignore[arg-type]
     fabric.launch()

@@ -70,7 +70,7 @@ def test_bad_files(tmp_path: Path, layouts: ModuleType):
         assert len(list(recordings(tmp_path, skip_bad=True, report=report))) == 40
         assert "40 recordings skipped" in report[0]
     start = good.index(b"@data\n") + 6
-    (path / "BasicMotions_TEST.ts").write_bytes(good[:start] + b"1e6" + good[start + 1 :])
+    (path / "BasicMotions_TEST.ts").write_bytes(good[:start] + b"1e6" + good[good.index(b",", start) :])
     report = []
     assert len(list(recordings(tmp_path, skip_bad=True, report=report))) == 79
     assert report[0].startswith("test_00: skipped")

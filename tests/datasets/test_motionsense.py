@@ -58,7 +58,7 @@ def test_columns_go_by_name(good: np.ndarray, layouts: ModuleType):
 @pytest.mark.parametrize(
     ("a", "b"),
     [("gravity.x", "gravity.y"), ("attitude.roll", "attitude.pitch"), ("gravity.z", "userAcceleration.z"),
-     ("rotationRate.x", "rotationRate.y"), ("rotationRate.z", "userAcceleration.x")],
+     ("rotationRate.x", "rotationRate.y"), ("rotationRate.x", "userAcceleration.x")],
 )  # fmt: skip
 def test_swapped_names_are_noticed(good: np.ndarray, layouts: ModuleType, a: str, b: str):
     swap = {a: b, b: a}
@@ -173,9 +173,10 @@ def test_real_files(real: Path):
     for recording in found.values():
         assert check(recording)[1] == []
         acc = recording.streams["pocket.acc"].values()
-        assert 0.9 < np.linalg.norm(acc.mean(axis=0)) < 1.1, "gravity is in"
+        assert 0.9 < np.linalg.norm(acc.mean(axis=0)) < 1.2, "gravity is in"
     twins = [found[i] for i in ("sit_13_sub_1", "sit_5_sub_1")]
-    assert np.array_equal(*(r.streams["pocket.gyro"].values() for r in twins))
+    first, second = (r.streams["pocket.gyro"].values() for r in twins)
+    assert np.array_equal(first, second)
     assert twins[0].twin == twins[1].twin == "sit_5_sub_1"
     assert found["jog_16_sub_9"].streams["pocket.acc"].values().std() > 0.5
 

@@ -245,7 +245,7 @@ def _clips(
         if kept:
             duration = streams["imu.acc"].end_s
             yield _recording(clip, kept, duration, tuple(m for m in wanted if m in left_out))
-        else:
+        elif any(clip in names for _, names in parts.values()):  # else it was counted among the absent files
             say(report, f"{clip}: skipped, nothing of it is left" + ", as its clock is the IMU" * ("imu" in left_out))
 
 

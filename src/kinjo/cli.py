@@ -1,0 +1,238 @@
+"""The command line: each verb is a typed function of the library, with its words on top.
+
+Nothing heavy is imported until a verb runs. ``--json`` prints one object on the last line of stdout; all else that
+is for people goes to stderr. A user's mistake ends with exit code 1 and a message, no traceback unless ``--debug``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import kinjo
+
+app = typer.Typer(
+    name="kinjo",
+    help=kinjo.__doc__,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # Rich's help costs 0.3 s at every start
+    pretty_exceptions_enable=False,
+)
+evaluate_app = typer.Typer(help="Run a protocol on a recipe or a checkpoint.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(evaluate_app, name="evaluate")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line of stdout.")]
+Data = Annotated[Path | None, typer.Option(envvar="KINJO_DATA", help="Folder that holds the data sets.")]
+Corpus = Annotated[Path, typer.Option("--corpus", help="A corpus that 'kinjo import' wrote.")]
+
+
+def say(text: str) -> None:
+    """A line for people, on stderr."""
+    print(text, file=sys.stderr)
+
+
+def give(result: dict[str, Any], as_json: bool, text: str) -> None:
+    """The result on stdout: for programs as one JSON line, for people as text."""
+    print(json.dumps(result, ensure_ascii=False) if as_json else text)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"kinjo {kinjo.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option(help="Show a traceback on errors.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    if debug:
+        os.environ["KINJO_DEBUG"] = "1"
+
+
+@app.command()
+def datasets(data: Data = None, as_json: Json = False) -> None:
+    """List the data sets that kinjo reads, what is found of them, and how to get what is not."""
+    from kinjo.datasets import status
+
+    rows = [
+        {
+            "name": card.name, "title": card.title, "found": str(found) if found else None,
+            "licence": card.licence, "classes": len(card.classes), "modalities": list(card.modalities),
+            "how_to_get": card.how_to_get,
+        }
+        for card, found in status(data or Path("data"))
+    ]  # fmt: skip
+    lines = []
+    for row in rows:
+        lines.append(f"{row['name']:<14} {row['title']}: {row['classes']} classes, {', '.join(row['modalities'])}")
+        lines.append(f"{'':<14} licence: {row['licence']}")
+        lines.append(f"{'':<14} " + (f"found: {row['found']}" if row["found"] else f"not found. {row['how_to_get']}"))
+    give({"datasets": rows}, as_json, "\n".join(lines))
+
+
+@app.command("import")
+def import_(
+    dataset: Annotated[str, typer.Argument(help="A name that 'kinjo datasets' lists.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the new corpus.")],
+    data: Data = None,
+    modalities: Annotated[str, typer.Option(help="Comma-separated; empty for all: imu, pose, video.")] = "",
+    video_size: Annotated[int, typer.Option(help="Short side of kept video, pixels.")] = 64,
+    skip_bad: Annotated[bool, typer.Option(help="Leave out what cannot be read, and count it.")] = False,
+    repair: Annotated[bool, typer.Option(help="Mend faulty streams where possible, and say so.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Read a data set into a corpus. Interrupted, the same command goes on."""
+    from kinjo import corpus
+    from kinjo.datasets import load
+    from kinjo.recording import ContractError, Recording, check
+
+    chosen = tuple(m.strip() for m in modalities.split(",") if m.strip()) or None
+    bad: list[str] = []
+
+    def checked() -> Any:
+        for recording in load(dataset, data or Path("data"), modalities=chosen, skip_bad=skip_bad, report=bad):
+            try:
+                numbers = {n: s for n, s in recording.streams.items() if s.contract.modality != "video"}
+                mended, findings = check(Recording(recording.id, numbers), repair=repair)
+            except ContractError as error:
+                if not skip_bad:
+                    raise ValueError(f"{recording.source}: {error}") from error
+                bad.append(f"{recording.source}: {error}")
+                continue
+            bad.extend(f"{recording.source}: {finding}" for finding in findings)
+            for stream in mended.streams.values():
+                recording = recording.with_stream(stream)
+            yield recording
+
+    kept = corpus.write(checked(), out, video=corpus.VideoSize(video_size))
+    for line in bad:
+        say(line)
+    result = {"corpus": str(out), "recordings": len(kept), "reported": len(bad)}
+    give(result, as_json, f"{len(kept)} recordings in {out}" + (f", {len(bad)} faults reported" if bad else ""))
+
+
+@app.command()
+def pretrain(
+    recipe: Annotated[Path, typer.Argument(help="A recipe, such as recipes/mumae-utd.toml.")],
+    corpus: Corpus,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run; holds its resume point too.")],
+    split: Annotated[Path | None, typer.Option(help="A split; without it all recordings train.")] = None,
+    part: Annotated[str, typer.Option(help="The part of the split that trains.")] = "train",
+    steps: Annotated[int | None, typer.Option(help="Instead of the recipe's number of steps.")] = None,
+    seed: int = 0,
+    as_json: Json = False,
+) -> None:
+    """Learn from a corpus without labels. Interrupted, the same command goes on, bit for bit."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    from kinjo import corpus as store
+    from kinjo import learn
+    from kinjo.batches import Windows
+    from kinjo.recipe import Recipe
+
+    plan = Recipe.load(recipe)
+    if steps is not None:
+        plan = replace(plan, pretrain=replace(plan.pretrain, steps=steps))
+    opened = store.Corpus.open(corpus)
+    ids = store.Split.load(split)[part] if split else opened.recordings
+    windows = Windows(opened, store.segment_windows(opened, ids), plan.inputs)
+    facts = {"corpus": corpus.name, "recordings": len(ids)}
+    learn.pretrain(plan, windows, np.arange(len(windows)), out, seed=seed, provenance=facts)
+    path = str(out / "model.safetensors")
+    give({"checkpoint": path, "windows": len(windows)}, as_json, f"{len(windows)} windows learnt: {path}")
+
+
+@evaluate_app.command()
+def fewshot(
+    recipe: Annotated[Path, typer.Argument(help="A recipe to train and evaluate by the strict UTD-MHAD protocol.")],
+    corpus: Corpus,
+    work: Annotated[Path, typer.Option(help="Folder for trainings; an interrupted evaluation goes on from it.")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Write rows (.json) and a picture beside.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings per fold; a test needs three.")] = 3,
+    episodes: int = 10_000,
+    validation: Annotated[bool, typer.Option(help="Episodes of the validation classes: to choose by.")] = False,
+    baselines: bool = True,
+    as_json: Json = False,
+) -> None:
+    """One-shot recognition of unseen classes: 5-way, support and query from different subjects."""
+    from kinjo.corpus import Corpus as Store
+    from kinjo.evaluate import strict
+    from kinjo.recipe import Recipe
+
+    results = strict.evaluate(
+        Recipe.load(recipe), Store.open(corpus), work, seeds=range(seeds), episodes=episodes,
+        part="validation" if validation else "test", with_baselines=baselines,
+    )  # fmt: skip
+    if out is not None:
+        strict.write(results, out, command=" ".join(["kinjo", *sys.argv[1:]]))
+    lines = [f"{name:<28} {r.value:.3f}  [{r.ci95[0]:.3f}, {r.ci95[1]:.3f}]" for name, r in results.items()]
+    rows = {name: {"accuracy": r.value, "ci95": list(r.ci95), "per_fold": r.per_fold} for name, r in results.items()}
+    give({"protocol": next(iter(results.values())).protocol.describe(), "results": rows}, as_json, "\n".join(lines))
+
+
+@app.command()
+def audit(
+    corpus: Annotated[Path, typer.Argument(help="A corpus.")],
+    split: Annotated[Path, typer.Argument(help="A split of it (JSON).")],
+    as_json: Json = False,
+) -> None:
+    """Prove that the parts of a split share nothing. Exit code 1 where they do."""
+    from kinjo.corpus import Corpus as Store
+    from kinjo.corpus import Split
+    from kinjo.corpus import audit as audits
+
+    found = audits.audit(Store.open(corpus), Split.load(split))
+    leaks = audits.leaks(found)
+    give(json.loads(audits.to_json(found)), as_json, audits.to_text(found))
+    if leaks:
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(
+    data: Annotated[Path | None, typer.Option(help="Folder that holds UTD-MHAD: video, pose and IMU instead.")] = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the picture and the model.")] = Path("demo"),
+    as_json: Json = False,
+) -> None:
+    """Recognise activities from one example each, on real recordings, beside two baselines."""
+    from kinjo.demo import basic_motions, utd_mhad
+
+    result = basic_motions(out) if data is None else utd_mhad(data, out)
+    give(result.to_dict(), as_json, result.to_text())
+
+
+def main() -> None:
+    """Entry point: known errors become one line on stderr and exit code 1."""
+    import click
+
+    try:
+        code = app(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(1)
+    except (click.Abort, KeyboardInterrupt):
+        say("stopped; the same command goes on from where it was")
+        sys.exit(130)
+    except Exception as error:
+        if os.environ.get("KINJO_DEBUG"):
+            raise
+        if isinstance(error, ImportError) and error.name:
+            say(f"error: {error.name} is not installed. Install what this verb needs: pip install 'kinjo[all]'")
+        elif isinstance(error, ValueError | OSError | RuntimeError):
+            say(f"error: {error}")
+        else:
+            say(f"error: {type(error).__name__}: {error}. This is a fault of kinjo: kinjo --debug ... shows where.")
+        sys.exit(1)

@@ -1,0 +1,210 @@
+"""UTD-MHAD one-shot, strict: three class folds, nothing of a test class seen in training of any kind.
+
+Per fold and seed a model is pre-trained without labels and fine-tuned on the fold's 15 training classes, all clips
+are embedded, and 5-way 1-shot episodes are drawn from the 9 test classes: one subject gives the five supports, the
+queries are other subjects'. Subjects are shared between training and test classes. The placement of the sensor
+(wrist or thigh) is withheld from the model, since it tells some classes apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinjo import learn
+from kinjo.batches import Windows
+from kinjo.corpus import Corpus, segment_windows
+from kinjo.datasets import utd_mhad
+from kinjo.evaluate import baselines, pictures, report
+from kinjo.evaluate.fewshot import Embeddings, Protocol, Score, as_parts, classify, sample_episodes, score
+from kinjo.evaluate.folds import VALIDATION, FewshotResult, Fold, evaluate_folds, utd_mhad_folds
+from kinjo.recipe import Recipe
+
+Embedded = dict[str, NDArray[np.float32]]
+Part = Literal["test", "validation"]
+
+
+@dataclass(frozen=True)
+class Clips:
+    """The clips of the corpus with what an evaluation needs to know of each."""
+
+    windows: Windows
+    labels: NDArray[Any]
+    subjects: NDArray[Any]
+    recordings: NDArray[Any]
+
+    @classmethod
+    def of(cls, corpus: Corpus, recipe: Recipe) -> Clips:
+        """One window per labelled clip of a UTD-MHAD corpus; other labels are a ``ValueError``."""
+        index = segment_windows(corpus, corpus.recordings)
+        labels = np.asarray(index.label_names, str)
+        unknown = sorted(set(labels) - set(utd_mhad.CARD.classes))
+        if unknown or not len(labels):
+            raise ValueError(
+                f"the strict protocol is UTD-MHAD's; this corpus has {unknown or 'no labelled clips'}. "
+                "Make the corpus with: kinjo import utd_mhad DATA -o CORPUS"
+            )
+        table = corpus.table
+        who, what = (np.asarray([str(x) for x in column])[index.recording] for column in (table.subjects, table.ids))
+        return cls(Windows(corpus, index, recipe.inputs), labels, who, what)
+
+
+def folds() -> tuple[Fold, ...]:
+    """The three class folds, classes in words."""
+    return utd_mhad_folds(utd_mhad.CARD.classes)
+
+
+def train_fold(
+    recipe: Recipe, clips: Clips, fold: Fold, seed: int, work: Path, *, progress: bool = True
+) -> Embedded:
+    """Embeddings of all clips, by modality, from a model trained on ``fold.train`` alone. Kept in ``work``."""
+    key = hashlib.sha256(json.dumps(recipe.to_dict(), sort_keys=True).encode()).hexdigest()[:12]
+    folder = work / f"{recipe.name}-{key}" / fold.name / f"seed{seed}"
+    kept = folder / "embeddings.npz"
+    if kept.exists():
+        with np.load(kept) as file:
+            return {name: file[name] for name in file.files}
+    rows = np.flatnonzero(np.isin(clips.labels, fold.train))
+    model = learn.new_model(recipe, seed)
+    if recipe.pretrain.steps > 0:
+        model = learn.pretrain(recipe, clips.windows, rows, folder / "pretrain", seed=seed, progress=progress)
+    labels = clips.labels[rows]
+    model = learn.finetune(
+        recipe, model, clips.windows, rows, labels, folder / "finetune", seed=seed, progress=progress
+    )
+    embedded = learn.embed(model, clips.windows)
+    temporary = kept.with_suffix(".tmp.npz")
+    np.savez(temporary, **embedded)  # type: ignore[arg-type]
+    os.replace(temporary, kept)
+    return embedded
+
+
+def evaluate(
+    recipe: Recipe,
+    corpus: Corpus,
+    work: Path,
+    *,
+    seeds: Sequence[int] = (0, 1, 2),
+    subsets: Sequence[Sequence[str]] | None = None,
+    part: Part = "test",
+    episodes: int = 10_000,
+    with_baselines: bool = True,
+    progress: bool = True,
+) -> dict[str, FewshotResult]:
+    """Results by name: ``imu``, ``imu_pose``, ... for the ``subsets`` of modalities, and ``minirocket_...`` beside.
+
+    ``subsets`` None means every modality alone and all together. Trainings are kept in ``work`` and go on where
+    they stopped.
+    """
+    clips = Clips.of(corpus, recipe)
+    modalities = list(recipe.model.modalities)
+    chosen = subsets or [[m] for m in modalities] + ([modalities] if len(modalities) > 1 else [])
+    runs = {
+        (fold.name, seed): train_fold(recipe, clips, fold, seed, work, progress=progress)
+        for fold in folds()
+        for seed in seeds
+    }
+    protocol = Protocol(episodes=episodes) if part == "test" else VALIDATION
+    known = (clips.labels, clips.subjects, clips.recordings, folds(), protocol)
+    results = {
+        "_".join(subset): evaluate_folds(
+            lambda fold, seed, subset=subset: [runs[fold.name, seed][m] for m in subset],
+            *known, seeds=seeds, part=part,
+        )
+        for subset in chosen
+    }  # fmt: skip
+    if with_baselines:
+        results |= {
+            name: evaluate_folds(embed, *known, seeds=seeds, part=part)
+            for name, embed in minirocket(clips, chosen).items()
+        }
+    return results
+
+
+def minirocket(clips: Clips, subsets: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Embedding functions ``(fold, seed) -> array`` of MiniRocket on the same windows, for subsets without video.
+
+    Features are fitted and standardised on the fold's training classes. IMU comes twice: as it is
+    (``minirocket_imu``), and centred and scaled per clip (``minirocket_scaled_imu``), which is much stronger.
+    """
+    every = clips.windows.tensors(np.arange(len(clips.labels)))
+    specs = clips.windows.inputs
+    x: dict[str, NDArray[np.float32]] = {}
+    for modality in ("imu", "pose"):
+        keys = [k for k, s in specs.items() if s.modality == modality]
+        if keys:
+            parts = [every[k].flatten(2).transpose(1, 2).numpy() for k in keys]  # (n, channels, samples)
+            x[modality] = np.concatenate(parts, 1)
+    cache: dict[tuple[str, str, int], NDArray[np.float32]] = {}
+
+    def features(kind: str, fold: Fold, seed: int) -> NDArray[np.float32]:
+        if (kind, fold.name, seed) not in cache:
+            values = baselines.scaled_clips(x["imu"]) if kind == "scaled_imu" else x[kind]
+            train = np.isin(clips.labels, fold.train)
+            cache[kind, fold.name, seed] = baselines.minirocket_embedding(values[train], values, seed)
+        return cache[kind, fold.name, seed]
+
+    out: dict[str, Any] = {}
+    for subset in subsets:
+        if any(m not in x for m in subset):
+            continue
+        for imu in ("imu", "scaled_imu"):
+            kinds = [imu if m == "imu" else m for m in subset]
+            out["minirocket_" + "_".join(kinds)] = lambda fold, seed, kinds=kinds: [
+                features(kind, fold, seed) for kind in kinds
+            ]
+    return out
+
+
+def one_fold(embeddings: Embeddings, clips: Clips, fold: Fold, protocol: Protocol, seed: int = 0) -> Score:
+    """The score of one fold's test classes for one set of embeddings of all clips."""
+    rows = np.flatnonzero(np.isin(clips.labels, fold.test))
+    rng = np.random.default_rng(seed)
+    labels, subjects = clips.labels[rows], clips.subjects[rows]
+    episodes = sample_episodes(labels, subjects, clips.recordings[rows], protocol, rng)
+    answers = classify([x[rows] for x in as_parts(embeddings)], episodes)
+    return score(episodes, answers, labels, subjects, rng=rng)
+
+
+def write(results: Mapping[str, FewshotResult], path: Path, *, command: str) -> None:
+    """Rows ``utd.oneshot.<name>`` of all results to ``path`` (JSON), baselines within; a picture beside (.png).
+
+    The picture shows the last of kinjo's results, which has the most modalities, over bars of all.
+    """
+    ours = {name: r for name, r in results.items() if not name.startswith("minirocket")}
+    rows = []
+    for name, result in ours.items():
+        beside = {
+            other.removesuffix(f"_{name}"): r.value
+            for other, r in results.items()
+            if other in (f"minirocket_{name}", f"minirocket_scaled_{name}")
+        }
+        rows.append(report.row(
+            f"utd.oneshot.{name}".replace("video", "depth"), result.value, "fraction", ci95=result.ci95,
+            seeds=len(result.seeds), baseline=beside or None, command=command,
+            protocol="UTD-MHAD strict: " + result.protocol.describe()
+            + ", mean over three class folds, subjects shared between training and test classes, placement withheld",
+            trained_on="UTD-MHAD, the 15 training classes of each fold",
+        ))  # fmt: skip
+    report.write_rows(path, rows)
+    last = list(ours)[-1]
+    others = {("kinjo, " if n in ours else "") + _words(n): r for n, r in results.items() if n != last}
+    pictures.plot_fewshot(ours[last], path.with_suffix(".png"), name="kinjo, " + _words(last), baselines=others)
+
+
+def _words(name: str) -> str:
+    """``minirocket_scaled_imu_pose`` -> ``MiniRocket, scaled IMU + pose``."""
+    names = {"imu": "IMU", "video": "depth"}
+    method, _, rest = name.partition("minirocket_") if name.startswith("minirocket_") else ("", "", name)
+    scaled = "scaled " if rest.startswith("scaled_") else ""
+    parts = [names.get(p, p) for p in rest.removeprefix("scaled_").split("_")]
+    prefix = "MiniRocket, " if name.startswith("minirocket_") else method
+    return prefix + scaled + " + ".join(parts)
