@@ -218,7 +218,7 @@ class MuMAE(nn.Module):
             out[modality] = total / present.sum(1).clamp(min=1)
             if self.config.embedding == "both":
                 e = (self.entered.float() * present).sum(1) / present.sum(1).clamp(min=1)
-                out[modality] = torch.cat([F.normalize(e, dim=1), F.normalize(out[modality], dim=1)], 1)
+                out[modality + ".stem"] = e
         return out
 
 
@@ -228,7 +228,7 @@ class CosineClassifier(nn.Module):
     def __init__(self, modalities: Iterable[str], dim: int, classes: int, generator: torch.Generator) -> None:
         super().__init__()
         self.weights = nn.ParameterDict(
-            {m: nn.Parameter(torch.randn(classes, dim, generator=generator)) for m in modalities}
+            {m.replace('.', '_'): nn.Parameter(torch.randn(classes, dim, generator=generator)) for m in modalities}
         )
 
     def losses(
@@ -237,7 +237,7 @@ class CosineClassifier(nn.Module):
         """Cross-entropy of each modality by itself, rows without the modality left out."""
         out = {}
         for modality, e in embeddings.items():
-            logits = scale * F.normalize(e.float(), dim=1) @ F.normalize(self.weights[modality], dim=1).T
+            logits = scale * F.normalize(e.float(), dim=1) @ F.normalize(self.weights[modality.replace('.', '_')], dim=1).T
             each = F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
             present = (e.abs().sum(1) > 0).float()
             out[f"classify_{modality}"] = (each * present).sum() / present.sum().clamp(min=1)
@@ -261,7 +261,7 @@ class Finetune(nn.Module):
     def __init__(self, model: MuMAE, classes: int, keep: Mapping[str, float], generator: torch.Generator) -> None:
         super().__init__()
         self.model, self.keep = model, dict(keep)
-        self.classifier = CosineClassifier(model.config.modalities, model.config.dim * (2 if model.config.embedding == 'both' else 1), classes, generator)
+        self.classifier = CosineClassifier([m + t for m in model.config.modalities for t in (['', '.stem'] if model.config.embedding == 'both' else [''])], model.config.dim, classes, generator)
 
     def forward(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         return self.classifier.losses(self.model.embed(batch, self.keep, generator), batch["label"])
