@@ -3,9 +3,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DATA ?=
+OUT ?= demo
 ARGS ?=
 # Benchmarks in the order of `make bench`: the quick ones first.
-BENCHES := cli_help corpus_windows fewshot_speed fuzz_readers demo_seconds peak_memory test_minutes
+BENCHES := cli_help corpus_windows fewshot_speed fuzz_readers demo_seconds peak_memory utd_oneshot test_minutes
 
 # uv does not read pip's settings. Empty is fine; with local wheels it finds the CPU build of torch in them.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
@@ -33,7 +34,7 @@ help:  ## list the targets
 install: .venv/.with-dev  ## make .venv with all that the tests need
 
 demo: .venv/.with-demo  ## real recordings in, answers out, in minutes (DATA=folder: with more data sets)
-	$(BIN)/kinjo demo $(if $(DATA),--data $(DATA))
+	$(BIN)/kinjo demo -o $(OUT) $(if $(DATA),--data $(DATA))
 
 # One thread for each of two workers. Whole files go to a worker, so that costly fixtures are made once.
 test: .venv/.with-dev  ## run the tests (KINJO_DATA=folder: with the real-data tests, ARGS=...)

@@ -18,7 +18,7 @@ def commands(data: Path, work: Path) -> dict[str, list[str]]:
     corpus, recipe = work / "corpus", ROOT / "recipes" / "mumae-utd.toml"
     pretrain = ["pretrain", str(recipe), "--corpus", str(corpus), "--out", str(work / "run"), "--steps", str(STEPS)]
     return {
-        "import": [*KINJO, "import", "utd-mhad", str(data), "-o", str(corpus)],
+        "import": [*KINJO, "import", "utd_mhad", "--data", str(data), "-o", str(corpus)],
         "pretrain": [*KINJO, *pretrain],
     }
 

@@ -54,9 +54,10 @@ class Windows:
         """The windows of ``rows``, video with ``SPARE`` times its frames."""
         if self._cache is not None:
             picked = torch.as_tensor(rows)
-            return {key: value[picked].float() if value.is_floating_point() else value[picked]
-                    for key, value in self._cache.items()}
-        return {k: v.float() if v.is_floating_point() else v for k, v in self._read(np.asarray(rows)).items()}
+            found = {key: value[picked] for key, value in self._cache.items()}
+        else:
+            found = self._read(np.asarray(rows))
+        return {key: value.float() if value.is_floating_point() else value for key, value in found.items()}
 
     def _read(self, rows: np.ndarray[Any, Any]) -> dict[str, Tensor]:
         values, missing = read(self.corpus, self.index, rows, slots(self.inputs))
@@ -66,11 +67,26 @@ class Windows:
             x = torch.from_numpy(values[key])
             if isinstance(spec, VideoInput) and x.dim() == 4:
                 x = x[..., None]
-            x = spec.prepare(x)
+            x = spec.prepare(_shaped(key, spec, x, gone), gone)
             # half precision is plenty for depth in -1..1, and halves what is kept
             out[key] = x.half() if isinstance(spec, VideoInput) else x
             out[f"{key}.missing"] = gone
         return out
+
+
+def _shaped(key: str, spec: Input, x: Tensor, gone: Tensor) -> Tensor:
+    """Zeros in the model's shape where a corpus has no such stream; ``ValueError`` where it has one of another shape."""
+    if isinstance(spec, VideoInput):
+        return x
+    wanted = (spec.joints, spec.axes) if isinstance(spec, PoseInput) else (spec.axes,)
+    if x.shape[2:] == wanted:
+        return x
+    if bool(gone.all()):
+        return x.new_zeros(*x.shape[:2], *wanted)
+    raise ValueError(
+        f"input '{key}': the recipe says {' x '.join(map(str, wanted))} numbers per sample, the corpus holds "
+        f"{' x '.join(map(str, x.shape[2:]))}. Correct the recipe's [inputs.{key}], or import the right data set."
+    )
 
 
 def plain(batch: Mapping[str, Tensor], inputs: Mapping[str, Input]) -> dict[str, Tensor]:
@@ -86,7 +102,11 @@ def plain(batch: Mapping[str, Tensor], inputs: Mapping[str, Input]) -> dict[str,
 def augmented(
     batch: Mapping[str, Tensor], inputs: Mapping[str, Input], how: Augment, generator: torch.Generator
 ) -> dict[str, Tensor]:
-    """Windows varied: one warp of time for all streams, one mounting for all sensors, one point of view."""
+    """Windows varied: one warp of time for all streams, one mounting for all sensors, one point of view.
+
+    A sample that was read, in part or whole, from a missing one is missing. Orientations are not turned: angles and
+    quaternions are no vectors.
+    """
     out = dict(batch)
     n = len(next(iter(batch.values())))
     time = aug.random_time(n, generator, how.warp, how.crop)
@@ -97,9 +117,10 @@ def augmented(
             continue
         video = isinstance(spec, VideoInput)
         x = aug.retime(out[key], time, spec.samples, nearest=video)
-        gone = aug.retime(out[f"{key}.missing"].float(), time, spec.samples) > 0
+        gone = aug.retime(out[f"{key}.missing"].float(), time, spec.samples, nearest=video) > 1e-3
         if isinstance(spec, SensorInput):
-            x = aug.jitter(aug.rotate(x, rotation), how.noise, how.scale, generator)
+            x = x if spec.quantity == "orientation" else aug.rotate(x, rotation)
+            x = aug.jitter(x, how.noise, how.scale, generator)
         elif isinstance(spec, PoseInput):
             x = aug.jitter(aug.rotate(x, turn), how.noise, how.scale, generator)
         elif how.shift > 0:
@@ -110,7 +131,11 @@ def augmented(
 
 
 def sampler(
-    windows: Windows, rows: np.ndarray[Any, Any], batch_size: int, how: Augment, labels: np.ndarray[Any, Any] | None = None
+    windows: Windows,
+    rows: np.ndarray[Any, Any],
+    batch_size: int,
+    how: Augment,
+    labels: np.ndarray[Any, Any] | None = None,
 ) -> Callable[[torch.Generator], dict[str, Tensor]]:
     """A ``train.BatchOf``: rows drawn evenly (with labels: evenly over classes), augmented; ``label`` if given."""
     pool = torch.as_tensor(rows)

@@ -98,7 +98,7 @@ def import_(
     bad: list[str] = []
 
     def checked() -> Any:
-        for recording in load(dataset, data or Path("data"), modalities=chosen, skip_bad=skip_bad, report=bad):
+        for recording in load(dataset.replace("-", "_"), data or Path("data"), modalities=chosen, skip_bad=skip_bad, report=bad):
             try:
                 numbers = {n: s for n, s in recording.streams.items() if s.contract.modality != "video"}
                 mended, findings = check(Recording(recording.id, numbers), repair=repair)

@@ -151,5 +151,5 @@ def utd_recipe() -> Recipe:
     short = Schedule(steps=150, batch_size=32)
     return Recipe(
         "demo-utd", inputs, mumae.small(inputs),
-        pretrain=short, finetune=replace(short, steps=250), keep={"video": 0.4},
+        pretrain=short, finetune=replace(short, steps=250),
     )  # fmt: skip

@@ -72,8 +72,10 @@ def finetune(
     seed: int = 0, progress: bool = True, provenance: Mapping[str, Any] | None = None,
 ) -> mumae.MuMAE:
     """Cosine classification of the windows ``rows`` by ``labels`` (any values). Writes ``out/model.safetensors``."""
+    if not len(rows):
+        raise ValueError("no windows to fine-tune on: the split part or the corpus is empty")
     classes, numbers = np.unique(labels, return_inverse=True)
-    task = mumae.Finetune(model, len(classes), recipe.keep, torch.Generator().manual_seed(seed))
+    task = mumae.Finetune(model, len(classes), torch.Generator().manual_seed(seed))
     draw = sampler(windows, rows, recipe.finetune.batch_size, recipe.augment, numbers)
     fit(task, draw, recipe.finetune, out, seed=seed, progress=progress, title="fine-tune")
     facts = {"classes": [str(c) for c in classes], **(provenance or {})}
@@ -88,8 +90,10 @@ def embed(
     """One embedding per window and modality, ``(rows, dim)``; rows without the modality are zero."""
     rows = np.arange(len(windows)) if rows is None else np.asarray(rows)
     model.eval()
-    parts = [
-        model.embed(plain(windows.tensors(rows[i : i + batch_size]), windows.inputs))
-        for i in range(0, len(rows), batch_size)
-    ]
+    device = next(model.parameters()).device  # a training leaves the model where it was trained
+    parts: list[dict[str, torch.Tensor]] = []
+    for i in range(0, len(rows), batch_size):
+        batch = plain(windows.tensors(rows[i : i + batch_size]), windows.inputs)
+        embedded = model.embed({key: value.to(device) for key, value in batch.items()})
+        parts.append({m: e.cpu() for m, e in embedded.items()})
     return {m: torch.cat([p[m] for p in parts]).numpy() for m in parts[0]} if parts else {}

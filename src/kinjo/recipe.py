@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from kinjo.encoders import Input, PoseInput, SensorInput, VideoInput
 from kinjo.methods import mumae
+from kinjo.recording import QUANTITIES
 from kinjo.train import Schedule
 
 INPUTS: dict[str, type[Input]] = {"imu": SensorInput, "pose": PoseInput, "video": VideoInput}
@@ -21,11 +22,11 @@ class Augment:
 
     rotation_deg: float = 60.0
     """Sensors mounted otherwise: one rotation for the accelerometer and gyroscope of a placement."""
-    turn_deg: float = 45.0
+    turn_deg: float = 20.0
     """Bodies (poses) seen from another side, about the vertical."""
     warp: float = 0.6
     """Tempo that varies within the window by up to this share."""
-    crop: float = 0.1
+    crop: float = 0.15
     """Up to this share cut off at either end."""
     scale: float = 0.1
     noise: float = 0.02
@@ -43,8 +44,6 @@ class Recipe:
     pretrain: Schedule = field(default_factory=Schedule)
     finetune: Schedule = field(default_factory=Schedule)
     augment: Augment = field(default_factory=Augment)
-    keep: Mapping[str, float] = field(default_factory=dict)
-    """Share of a modality's tokens that fine-tuning sees, drawn anew each step (1 where not named)."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; ``Recipe.from_dict`` is the inverse. Kept in every checkpoint."""
@@ -54,50 +53,79 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], where: str = "recipe") -> Recipe:
-        """Build from plain types. Raises ``ValueError`` that names the unknown word and the allowed ones."""
+        """Build from plain types. Raises ``ValueError`` that names what is unknown or wrong, and what is allowed."""
         _only(cls, values, where)
         for needed in ("name", "inputs"):
-            if needed not in values:
+            if not values.get(needed):
                 raise ValueError(f"{where}: '{needed}' is missing")
-        inputs = {key: _input(key, spec, where) for key, spec in values["inputs"].items()}
-        model = dict(values.get("model", {}))
+        given = _table(values["inputs"], f"{where}: [inputs]")
+        inputs = {key: _input(key, spec, where) for key, spec in given.items()}
         return cls(
-            name=values["name"],
+            name=str(values["name"]),
             inputs=inputs,
-            model=mumae.Config(inputs=inputs, **_only(mumae.Config, model, f"{where}: [model]")),
+            model=_build(mumae.Config, values.get("model", {}), f"{where}: [model]", inputs=inputs),
             pretrain=_build(Schedule, values.get("pretrain", {}), f"{where}: [pretrain]"),
             finetune=_build(Schedule, values.get("finetune", {}), f"{where}: [finetune]"),
             augment=_build(Augment, values.get("augment", {}), f"{where}: [augment]"),
-            keep=dict(values.get("keep", {})),
         )
 
     @classmethod
     def load(cls, path: Path) -> Recipe:
         """Read a TOML recipe."""
         try:
-            values = tomllib.loads(path.read_text())
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise ValueError(f"{path}: no such recipe. The project's recipes are in its folder recipes/.") from None
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ValueError(f"{path}: not valid TOML: {error}") from error
         return cls.from_dict(values, str(path))
 
 
-def _only(cls: Any, values: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-    known = [f.name for f in fields(cls)]
-    unknown = sorted(set(values) - set(known))
+def _table(values: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{where}: must be a table, given {values!r}")
+    return values
+
+
+def _only(cls: Any, values: Any, where: str, *more: str) -> Mapping[str, Any]:
+    """``values`` as a table of which every word is a field of ``cls``; the fields ``more`` are not for recipes."""
+    known = [f.name for f in fields(cls) if f.name not in more]
+    unknown = sorted(set(_table(values, where)) - set(known))
     if unknown:
         raise ValueError(f"{where}: unknown {', '.join(unknown)}; known: {', '.join(known)}")
     return values
 
 
-def _build(cls: Any, values: Mapping[str, Any], where: str) -> Any:
-    frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in _only(cls, values, where).items()}
-    return cls(**frozen)
+def _build(cls: Any, values: Any, where: str, **more: Any) -> Any:
+    """``cls`` from a table, every value of its default's kind; ``more`` are fields that do not come from the table."""
+    given = _only(cls, values, where, *more)
+    for f in fields(cls):
+        needed = f.default is MISSING and f.default_factory is MISSING
+        if needed and f.name not in {*given, *more}:
+            raise ValueError(f"{where}: '{f.name}' is missing")
+        if f.name in given and f.default is not MISSING and not _alike(f.default, given[f.name]):
+            raise ValueError(f"{where}: {f.name} must be like {f.default!r}, given {given[f.name]!r}")
+    frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+    try:
+        return cls(**frozen, **more)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
 
 
-def _input(key: str, values: Mapping[str, Any], where: str) -> Input:
-    modality = values.get("modality")
+def _alike(example: Any, value: Any) -> bool:
+    """Whether ``value`` is of the kind of ``example``: a whole number may stand for a fraction, a list for a tuple."""
+    if isinstance(example, tuple):
+        same = isinstance(value, list | tuple) and len(value) == len(example)
+        return same and all(_alike(e, v) for e, v in zip(example, value, strict=True))
+    return type(value) is type(example) or (type(example) is float and type(value) is int)
+
+
+def _input(key: str, values: Any, where: str) -> Input:
+    where = f"{where}: [inputs.{key}]"
+    modality = _table(values, where).get("modality")
     if modality not in INPUTS:
-        raise ValueError(f"{where}: [inputs.{key}] modality must be one of {', '.join(INPUTS)}, given {modality!r}")
-    return _build(INPUTS[modality], values, f"{where}: [inputs.{key}]")
+        raise ValueError(f"{where} modality must be one of {', '.join(INPUTS)}, given {modality!r}")
+    spec: Input = _build(INPUTS[modality], values, where)
+    if spec.quantity not in QUANTITIES[modality]:
+        raise ValueError(f"{where} quantity must be one of {', '.join(QUANTITIES[modality])}, given {spec.quantity!r}")
+    return spec

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from kinjo.nn.tokens import patchify_sensor, unpatchify_sensor
 
 TYPICAL: dict[str, float] = {"acc": 9.80665, "gyro": 3.0, "mag": 50.0, "orientation": 1.0}
 """quantity -> its usual size in canonical units; inputs are divided by it, so that all are near 1."""
+
+Missing = Bool[Tensor, "batch samples"] | None
+"""``True``: missing. ``None``: nothing is."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +26,6 @@ class SensorInput:
     axes: int = 3
     slots: int = 16
     modality: Literal["imu"] = "imu"
-
-    per_window: bool = False
-    """Centre each axis and bring the sensor to unit deviation, window by window: gravity's constant share and the
-    person's vigour go (as the published min-max does), the direction of a movement stays."""
 
     places: int = 1
     """Tokens per time slot."""
@@ -44,13 +43,12 @@ class SensorInput:
         """Numbers in one token."""
         return self.samples // self.slots * self.axes
 
-    def prepare(self, x: Float[Tensor, "batch samples axes"]) -> Float[Tensor, "batch samples axes"]:
-        """Canonical units (m/s^2, rad/s, ...) to numbers near 1."""
+    def prepare(
+        self, x: Float[Tensor, "batch samples axes"], missing: Missing = None
+    ) -> Float[Tensor, "batch samples axes"]:
+        """Canonical units (m/s^2, rad/s, ...) to numbers near 1; what is missing is 0."""
         x = x / TYPICAL[self.quantity]
-        if self.per_window:
-            x = x - x.mean(1, keepdim=True)
-            x = x / x.square().mean((1, 2), keepdim=True).sqrt().clamp(min=1e-3)
-        return x
+        return x if missing is None else x.masked_fill(missing[:, :, None], 0.0)
 
     def signal(self, x: Float[Tensor, "batch samples axes"]) -> Float[Tensor, "batch samples channels"]:
         """As the convolutional stem reads it."""

@@ -8,6 +8,7 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor
 
+from kinjo.encoders.imu import Missing
 from kinjo.nn.tokens import patchify_pose, unpatchify_pose
 
 
@@ -44,13 +45,21 @@ class PoseInput:
         """Numbers in one token."""
         return self.frames // self.slots * (self.joints // self.places) * self.axes
 
-    def prepare(self, x: Float[Tensor, "batch frames joints axes"]) -> Float[Tensor, "batch frames joints axes"]:
-        """Metres in the camera's frame to metres around where the root joint is on average over the window."""
-        return x - x[:, :, self.root : self.root + 1].mean(dim=1, keepdim=True)
+    def prepare(
+        self, x: Float[Tensor, "batch frames joints axes"], missing: Missing = None
+    ) -> Float[Tensor, "batch frames joints axes"]:
+        """Metres in the camera's frame to metres around where the root joint is on average over the window.
 
-    def signal(
-        self, x: Float[Tensor, "batch frames joints axes"]
-    ) -> Float[Tensor, "batch frames channels"]:
+        Missing frames are 0 and do not count in that average.
+        """
+        root = x[:, :, self.root : self.root + 1]
+        if missing is None:
+            return x - root.mean(1, keepdim=True)
+        gone = missing[:, :, None, None]
+        frames = (~gone).sum(1, keepdim=True).clamp(min=1)
+        return (x - root.masked_fill(gone, 0.0).sum(1, keepdim=True) / frames).masked_fill(gone, 0.0)
+
+    def signal(self, x: Float[Tensor, "batch frames joints axes"]) -> Float[Tensor, "batch frames channels"]:
         """As the convolutional stem reads it: all joints of a frame side by side."""
         return x.flatten(2)
 

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from kinjo.encoders.imu import Missing
 from kinjo.nn.tokens import patchify_video, unpatchify_video
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -54,14 +55,19 @@ class VideoInput:
         return self.tubelet[0] * self.tubelet[1] * self.tubelet[2] * self.channels
 
     def prepare(
-        self, x: Float[Tensor, "batch frames height width channels"]
+        self, x: Float[Tensor, "batch frames height width channels"], missing: Missing = None
     ) -> Float[Tensor, "batch frames size size channels"]:
-        """Frames as read to the model's size and range: colour by ImageNet's mean and deviation, depth by ``focus``."""
+        """Frames as read to the model's size and range: colour by ImageNet's mean and deviation, depth by
+        ``focus_depth``. Missing frames are 0 and do not count in the focus.
+        """
+        gone = None if missing is None else missing[:, :, None, None, None]
         if self.quantity == "depth":
-            return focus_depth(x, self.size)
-        x = _resize(x, self.size)
-        mean, std = x.new_tensor(IMAGENET_MEAN), x.new_tensor(IMAGENET_STD)
-        return (x / 255.0 - mean) / std
+            x = focus_depth(x if gone is None else x.masked_fill(gone, 0.0), self.size)
+        else:
+            x = _resize(x, self.size)
+            mean, std = x.new_tensor(IMAGENET_MEAN), x.new_tensor(IMAGENET_STD)
+            x = (x / 255.0 - mean) / std
+        return x if gone is None else x.masked_fill(gone, 0.0)
 
     def patchify(
         self, x: Float[Tensor, "batch frames size size channels"]

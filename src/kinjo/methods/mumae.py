@@ -6,14 +6,14 @@ the visible tokens of all streams, a decoder per stream, mean squared error on w
 classification of new classes by prototypes.
 
 Deviations, each with its reason:
-- sensors and poses may enter through a masked convolutional stem (``stem = "conv"``) in place of linear patches
-  (``"linear"``, as published): with hundreds of clips instead of tens of thousands it is worth much;
+- streams may enter through masked convolutional stems (``stem = "conv"``) in place of linear patches (``"linear"``,
+  as published): with hundreds of clips instead of tens of thousands they are worth much;
 - pose is a further stream, masked at the same moments as the sensors: it is sampled motion like them;
 - sensor tokens are contiguous patches, since the published strided ones turn in-painting into super-resolution;
 - amplitude and gravity stay in the input (published: min-max per clip, which loses both);
 - a stream may be missing from any window: its tokens are not attended to and earn no loss;
-- one modality is embedded by the mean of its tokens alone, so that every recording has an embedding of its own
-  with any subset of modalities (published: attention across the samples of an episode).
+- one modality is embedded by the means of its tokens before and after the encoder, so that every recording has an
+  embedding of its own with any subset of modalities (published: attention across the samples of an episode).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from torch import Tensor, nn
 
 from kinjo.encoders import Input, PoseInput, SensorInput, VideoInput
 from kinjo.losses.masked import masked_mse
-from kinjo.nn.masking import random_mask, synchronised_masks, tube_mask
-from kinjo.nn.stem import ConvStem
+from kinjo.nn.masking import synchronised_masks, tube_mask
+from kinjo.nn.stem import ConvStem, FrameStem
 from kinjo.nn.tokens import gather_tokens, normalise_tokens, sincos, split_hidden
 from kinjo.nn.transformer import Transformer, initialise
 
@@ -43,12 +43,11 @@ class Config:
     """Sizes of a Mu-MAE. ``inputs`` names the streams that it reads, in a fixed order."""
 
     inputs: Mapping[str, Input] = field(default_factory=dict)
-    dim: int = 128
+    dim: int = 192
     depth: int = 2
     heads: int = 4
     stem: Literal["conv", "linear"] = "conv"
     layer_scale: float = 0.1
-    embedding: str = "both"
     decoder_dim: int = 96
     decoder_depth: int = 1
     decoder_heads: int = 3
@@ -91,7 +90,12 @@ class MuMAE(nn.Module):
         initialise(self, generator)
 
     def _entrance(self, spec: Input) -> nn.Module:
-        if self.config.stem == "linear" or isinstance(spec, VideoInput) or spec.places > 1:
+        if self.config.stem == "linear":
+            return nn.Linear(spec.values, self.config.dim)
+        if isinstance(spec, VideoInput):
+            patch = spec.tubelet[1]
+            return FrameStem(spec.frames, spec.size, spec.channels, spec.slots, patch, self.config.dim)
+        if spec.places > 1:
             return nn.Linear(spec.values, self.config.dim)
         return ConvStem(spec.samples, spec.channels, spec.slots, self.config.dim)
 
@@ -119,11 +123,11 @@ class MuMAE(nn.Module):
         position = sincos(spec.tokens, self.config.dim).to(x.device).expand(len(x), -1, -1)
         if visible is not None:
             position = gather_tokens(position, visible)
-        if isinstance(enter, ConvStem):
+        if isinstance(enter, ConvStem | FrameStem):
             hidden = None
             if visible is not None:
                 hidden = torch.ones(len(x), spec.tokens, dtype=torch.bool, device=x.device).scatter(1, visible, False)
-            tokens = enter(spec.signal(x), hidden)
+            tokens = enter(x if isinstance(enter, FrameStem) else spec.signal(x), hidden)
             return (tokens if visible is None else gather_tokens(tokens, visible)) + position
         patches = spec.patchify(x)  # hidden patches do not even reach the embedding
         return enter(patches if visible is None else gather_tokens(patches, visible)) + position
@@ -145,7 +149,6 @@ class MuMAE(nn.Module):
         x = torch.cat(list(tokens.values()), 1)
         encoded = self.encoder(x, mask if bool(mask.any()) else None)
         sizes = [t.shape[1] for t in tokens.values()]
-        if self.config.embedding == "both": self.entered = x
         return dict(zip(tokens, encoded.split(sizes, 1), strict=True)), gone
 
     # ------------------------------------------------------------------------------------------ decoder
@@ -192,55 +195,80 @@ class MuMAE(nn.Module):
             raise ValueError(f"the batch holds none of the model's streams {list(self.config.inputs)}: {list(batch)}")
         return missing
 
-    def embed(
-        self, batch: Batch, keep: Mapping[str, float] | None = None, generator: torch.Generator | None = None
-    ) -> dict[str, Float[Tensor, "batch dim"]]:
-        """One embedding per modality: the mean over its tokens, encoded alone. Rows without it are zero.
+    def branches(self, batch: Batch) -> dict[str, dict[str, Float[Tensor, "batch dim"]]]:
+        """Per modality two means over its tokens: ``local`` as they enter, ``context`` after the encoder.
 
-        ``keep[modality]`` below 1 feeds that random share of its tokens, drawn from ``generator``: cheaper, and a
-        regulariser.
+        Each modality is encoded alone. Rows from which it is missing are zero.
         """
         missing = self.missing_tokens(batch)
-        out = {}
+        out: dict[str, dict[str, Tensor]] = {}
         for modality, all_keys in self.config.modalities.items():
             keys = [k for k in all_keys if k in missing]
             if not keys:
                 continue
-            share = (keep or {}).get(modality, 1.0)
-            visible = {}
-            if share < 1 and generator is not None:
-                for k in keys:
-                    mask = random_mask(*missing[k].shape, 1 - share, generator)
-                    visible[k] = split_hidden(mask.to(missing[k].device))[0]
-            tokens, gone = self.encode(batch, keys, visible, missing)
-            present = (~torch.cat(list(gone.values()), 1))[:, :, None].float()
-            total = (torch.cat(list(tokens.values()), 1).float() * present).sum(1)
-            out[modality] = total / present.sum(1).clamp(min=1)
-            if self.config.embedding == "both":
-                e = (self.entered.float() * present).sum(1) / present.sum(1).clamp(min=1)
-                out[modality + ".stem"] = e
+            tokens, gone = self.encode(batch, keys, {}, missing)
+            local = torch.cat([self.local_tokens(k, batch[k]) for k in keys], 1)
+            gone_local = torch.cat([self.missing_slots(k, gone[k]) for k in keys], 1)
+            out[modality] = {
+                "local": present_mean(local, gone_local),
+                "context": present_mean(torch.cat(list(tokens.values()), 1), torch.cat(list(gone.values()), 1)),
+            }
         return out
+
+    def local_tokens(self, key: str, x: Tensor) -> Float[Tensor, "batch slots dim"]:
+        """What a stream is before the encoder: its stem's output, or its embedded patches."""
+        enter, spec = self.enter[key], self.config.inputs[key]
+        if isinstance(enter, FrameStem):
+            return enter.summary(x)
+        return enter(spec.signal(x)) if isinstance(enter, ConvStem) else enter(spec.patchify(x))
+
+    def missing_slots(self, key: str, missing: Bool[Tensor, "batch tokens"]) -> Bool[Tensor, "batch local"]:
+        """The mask that belongs to ``local_tokens``."""
+        if isinstance(self.enter[key], FrameStem):
+            return missing.view(len(missing), self.config.inputs[key].slots, -1).all(2)
+        return missing
+
+    def embed(self, batch: Batch) -> dict[str, Float[Tensor, "batch embedding"]]:
+        """One embedding per modality: its branches, each of unit length, side by side. Rows without it are zero."""
+        return {
+            modality: torch.cat([F.normalize(e.float(), dim=1) for e in parts.values()], 1)
+            for modality, parts in self.branches(batch).items()
+        }
+
+
+def present_mean(
+    tokens: Float[Tensor, "batch tokens dim"], missing: Bool[Tensor, "batch tokens"]
+) -> Float[Tensor, "batch dim"]:
+    """Mean over the tokens that are there; zero where none is."""
+    present = (~missing)[:, :, None].float()
+    return (tokens.float() * present).sum(1) / present.sum(1).clamp(min=1)
 
 
 class CosineClassifier(nn.Module):
-    """A class vector per modality and class; logits are scaled cosines, so that prototypes can replace them."""
+    """A vector per class, modality and branch; logits are scaled cosines, so that prototypes can replace them."""
 
     def __init__(self, modalities: Iterable[str], dim: int, classes: int, generator: torch.Generator) -> None:
         super().__init__()
         self.weights = nn.ParameterDict(
-            {m.replace('.', '_'): nn.Parameter(torch.randn(classes, dim, generator=generator)) for m in modalities}
+            {
+                f"{m}_{branch}": nn.Parameter(torch.randn(classes, dim, generator=generator))
+                for m in modalities
+                for branch in ("local", "context")
+            }
         )
 
     def losses(
-        self, embeddings: Mapping[str, Tensor], labels: Tensor, scale: float = 12.0, smoothing: float = 0.1
+        self, branches: Mapping[str, Mapping[str, Tensor]], labels: Tensor, scale: float = 12.0, smoothing: float = 0.1
     ) -> dict[str, Float[Tensor, ""]]:
-        """Cross-entropy of each modality by itself, rows without the modality left out."""
+        """Cross-entropy of every modality and branch by itself, rows without the modality left out."""
         out = {}
-        for modality, e in embeddings.items():
-            logits = scale * F.normalize(e.float(), dim=1) @ F.normalize(self.weights[modality.replace('.', '_')], dim=1).T
-            each = F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
-            present = (e.abs().sum(1) > 0).float()
-            out[f"classify_{modality}"] = (each * present).sum() / present.sum().clamp(min=1)
+        for modality, parts in branches.items():
+            for branch, e in parts.items():
+                weight = self.weights[f"{modality}_{branch}"]
+                logits = scale * F.normalize(e.float(), dim=1) @ F.normalize(weight, dim=1).T
+                each = F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
+                present = (e.abs().sum(1) > 0).float()
+                out[f"classify_{modality}_{branch}"] = (each * present).sum() / present.sum().clamp(min=1)
         return out
 
 
@@ -258,30 +286,30 @@ class Pretrain(nn.Module):
 class Finetune(nn.Module):
     """The task of the second stage: every modality by itself tells the training classes apart."""
 
-    def __init__(self, model: MuMAE, classes: int, keep: Mapping[str, float], generator: torch.Generator) -> None:
+    def __init__(self, model: MuMAE, classes: int, generator: torch.Generator) -> None:
         super().__init__()
-        self.model, self.keep = model, dict(keep)
-        self.classifier = CosineClassifier([m + t for m in model.config.modalities for t in (['', '.stem'] if model.config.embedding == 'both' else [''])], model.config.dim, classes, generator)
+        self.model = model
+        self.classifier = CosineClassifier(model.config.modalities, model.config.dim, classes, generator)
 
     def forward(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        return self.classifier.losses(self.model.embed(batch, self.keep, generator), batch["label"])
+        return self.classifier.losses(self.model.branches(batch), batch["label"])
 
 
 def tiny(inputs: Mapping[str, Input]) -> Config:
-    """For demos and tests: 0.2 M parameters, seconds on one core."""
-    return Config(inputs, dim=64, depth=2, heads=4, decoder_dim=48, decoder_depth=1, decoder_heads=3)
+    """For demos and tests: seconds on one core."""
+    return Config(inputs, dim=64, decoder_dim=48)
 
 
 def small(inputs: Mapping[str, Input]) -> Config:
-    """For two cores: about 1 M parameters."""
+    """For two cores."""
     return Config(inputs)
 
 
 def utd_inputs() -> dict[str, Input]:
-    """UTD-MHAD: one inertial unit (its placement withheld), Kinect skeleton and depth at 8 x 64 x 64."""
+    """UTD-MHAD: one inertial unit (its placement withheld), Kinect skeleton and depth at 16 x 32 x 32."""
     return {
         "acc": SensorInput("acc"),
         "gyro": SensorInput("gyro"),
         "pose": PoseInput(),
-        "depth": VideoInput("depth", frames=8, size=64, tubelet=(2, 8, 8)),
+        "depth": VideoInput("depth", frames=16, size=32, tubelet=(2, 8, 8)),
     }

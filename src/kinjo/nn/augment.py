@@ -60,10 +60,14 @@ def retime(
 ) -> Float[Tensor, "batch out *rest"]:
     """Read a window at ``samples`` moments along ``time``, linearly between samples, or at the nearest (video).
 
-    Sample ``k`` of ``n`` sits at normalised time ``(k + 0.5) / n``, on both sides.
+    Sample ``k`` of ``n`` sits at normalised time ``(k + 0.5) / n``, on both sides. Beyond the first and the last of
+    its points ``time`` goes on in a straight line, so that an even one changes nothing with any number of samples.
     """
     b, n = x.shape[:2]
-    at = F.interpolate(time[:, None], size=samples, mode="linear", align_corners=False)[:, 0]
+    points = time.shape[1]
+    place = (torch.arange(samples) + 0.5) * (points / samples) - 0.5
+    before = place.floor().long().clamp(0, points - 2)
+    at = torch.lerp(time[:, before], time[:, before + 1], (place - before).expand(b, -1))
     at = (at * n - 0.5).clamp(0, n - 1)
     flat = x.reshape(b, n, -1)
     low = (at.round() if nearest else at.floor()).long()

@@ -32,10 +32,13 @@ def save(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> 
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     cpu = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-    save_file(cpu, str(temporary), metadata={"kinjo": json.dumps(header, sort_keys=True)})
-    with open(temporary, "rb") as written:
-        os.fsync(written.fileno())
-    os.replace(temporary, path)
+    try:
+        save_file(cpu, str(temporary), metadata={"kinjo": json.dumps(header, sort_keys=True)})
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -50,7 +53,10 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise CheckpointError(f"{path}: not a safetensors file or cut short ({error}). Copy or train it again.") from error
     if raw is None:
         raise CheckpointError(f"{path}: a safetensors file, but not written by kinjo (no header).")
-    header = json.loads(raw)
+    try:
+        header = dict(json.loads(raw))
+    except (ValueError, TypeError) as error:
+        raise CheckpointError(f"{path}: its header is not one of kinjo's ({error}). Copy or train it again.") from error
     if header.get("format") != FORMAT:
         raise CheckpointError(
             f"{path}: checkpoint format {header.get('format')}, this kinjo ({kinjo.__version__}) reads {FORMAT}. "

@@ -1,4 +1,4 @@
-"""From prepared windows to token embeddings: linear patches as published, or a masked convolutional stem."""
+"""Convolutional stems: from prepared windows to token embeddings, with what is hidden kept out."""
 
 from __future__ import annotations
 
@@ -39,3 +39,53 @@ class ConvStem(nn.Module):
         if hidden is not None:
             x = x.masked_fill(hidden.repeat_interleave(x.shape[1] // self.slots, 1)[:, :, None], 0.0)
         return self.pool(self.layers(x.transpose(1, 2))).transpose(1, 2)
+
+
+class FrameStem(nn.Module):
+    """Video ``(batch, frames, size, size, channels)`` to tokens per time slot and place, and to a summary over time.
+
+    Every frame goes through convolutions that halve it ``log2(patch)`` times, so that one cell of the map is one
+    place. Hidden places are set to zero before the first convolution.
+    """
+
+    WIDTH = 32
+
+    def __init__(self, frames: int, size: int, channels: int, slots: int, patch: int, dim: int) -> None:
+        super().__init__()
+        self.slots, self.grid, self.patch = slots, size // patch, patch
+        layers: list[nn.Module] = []
+        given = channels
+        for i in range(int(math.log2(patch))):
+            width = self.WIDTH // 2 if i == 0 else self.WIDTH
+            layers += [nn.Conv2d(given, width, 5 if i == 0 else 3, 2, 2 if i == 0 else 1)]
+            layers += [nn.GroupNorm(4, width), nn.GELU()]
+            given = width
+        self.layers = nn.Sequential(*layers)
+        self.token = nn.Linear(given, dim)
+        self.over_time = ConvStem(frames, given * self.grid**2, slots, dim)
+
+    def maps(
+        self, x: Float[Tensor, "batch frames size size channels"], hidden: Bool[Tensor, "batch tokens"] | None = None
+    ) -> Float[Tensor, "batch frames width grid grid"]:
+        """The map of every frame."""
+        b, t, size, _, _ = x.shape
+        if hidden is not None:
+            places = hidden.view(b, self.slots, self.grid, self.grid)
+            places = places.repeat_interleave(t // self.slots, 1)
+            places = places.repeat_interleave(self.patch, 2).repeat_interleave(self.patch, 3)
+            x = x.masked_fill(places[..., None], 0.0)
+        y = self.layers(x.permute(0, 1, 4, 2, 3).reshape(b * t, -1, size, size))
+        return y.view(b, t, -1, self.grid, self.grid)
+
+    def forward(
+        self, x: Float[Tensor, "batch frames size size channels"], hidden: Bool[Tensor, "batch tokens"] | None = None
+    ) -> Float[Tensor, "batch tokens dim"]:
+        """Tokens, time-major: slot by slot, place by place."""
+        maps = self.maps(x, hidden)
+        b, t, width = maps.shape[:3]
+        slots = maps.view(b, self.slots, t // self.slots, width, -1).mean(2)  # (b, slots, width, places)
+        return self.token(slots.transpose(2, 3).reshape(b, -1, width))
+
+    def summary(self, x: Float[Tensor, "batch frames size size channels"]) -> Float[Tensor, "batch slots dim"]:
+        """Whole frames along time: where in the picture something happens stays known."""
+        return self.over_time(self.maps(x).flatten(2))

@@ -75,7 +75,7 @@ class Transformer(nn.Module):
 def initialise(module: nn.Module, generator: torch.Generator) -> None:
     """Xavier-uniform linear and He-uniform convolution layers, zero biases; drawn from ``generator`` alone."""
     for layer in module.modules():
-        if isinstance(layer, nn.Linear | nn.Conv1d):
+        if isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d):
             if isinstance(layer, nn.Linear):
                 nn.init.xavier_uniform_(layer.weight, generator=generator)
             else:
