@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 from _tools import RESULTS, ROOT
-
 from kinjo import corpus, datasets
 from kinjo.evaluate import strict
 from kinjo.recipe import Recipe

@@ -27,7 +27,7 @@ HEAVY = {
 GROUND = {"recording", "checks", "body", "signal", "timeline", "simulate", "sync", "runtime"}
 """Modules of floor 1."""
 GUESTS = {"runtime": {"onnxruntime"}, "timeline": {"matplotlib", "pyarrow"}}
-"""What a module of the ground may import besides NumPy and soxr."""
+"""What a module of the ground may import besides NumPy."""
 GROUND_NAMES = sorted(name for name in GROUND if (SOURCE / f"{name}.py").is_file())
 FILE_LINES, FUNCTION_LINES, FUNCTION_GOAL = 500, 60, 45
 
@@ -97,8 +97,8 @@ def test_import_is_light(modules: str):
 
 
 @pytest.mark.parametrize("name", GROUND_NAMES)
-def test_the_ground_stands_on_numpy_and_soxr(name: str):
-    allowed = {"numpy", "soxr", "__future__"} | GUESTS.get(name, set())
+def test_the_ground_stands_on_numpy(name: str):
+    allowed = {"numpy", "__future__"} | GUESTS.get(name, set())
     reached = set()
     for node in ast.walk(tree(SOURCE / f"{name}.py")):
         if isinstance(node, ast.Import):

@@ -6,13 +6,15 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
+
 from kinjo.nn import checkpoint
 from kinjo.train import Schedule, fit, make_optimizer, step_generator
-from torch import nn
 
 SCHEDULE = Schedule(steps=60, batch_size=8, lr=0.1, warmup_steps=5, save_every_s=0.0, precision="fp32")
 
@@ -122,7 +124,7 @@ def test_accumulated_steps_equal_one_large_batch(tmp_path: Path) -> None:
     halves = [x[:8], x[8:]]
 
     class Plain(Line):
-        def forward(self, batch, generator):  # noqa: ANN001, ANN202
+        def forward(self, batch, generator):
             return {"mse": (self.linear(batch["x"]) - batch["y"]).square().mean()}
 
     turn = iter(halves * 10)
@@ -147,7 +149,7 @@ def test_schedule_warms_up_then_falls_to_the_floor() -> None:
     assert rates[0] == 0.1
     assert rates[9] == 1.0
     assert rates[100] == pytest.approx(0.1)
-    assert all(a >= b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert all(a >= b for a, b in pairwise(rates[10:]))
     with pytest.raises(ValueError, match="precision"):
         Schedule(precision="fp16")
 
@@ -159,5 +161,7 @@ def test_decay_spares_biases_and_norms() -> None:
 
 
 def test_step_generators_differ_by_seed_step_and_rank() -> None:
-    draws = {torch.rand(1, generator=step_generator(*key)).item() for key in [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)]}
+    draws = {
+        torch.rand(1, generator=step_generator(*key)).item() for key in [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)]
+    }
     assert len(draws) == 4

@@ -75,7 +75,7 @@ class Windows:
 
 
 def _shaped(key: str, spec: Input, x: Tensor, gone: Tensor) -> Tensor:
-    """Zeros in the model's shape where a corpus has no such stream; ``ValueError`` where it has one of another shape."""
+    """Zeros in the model's shape where a corpus has no such stream; ``ValueError`` where it has another shape."""
     if isinstance(spec, VideoInput):
         return x
     wanted = (spec.joints, spec.axes) if isinstance(spec, PoseInput) else (spec.axes,)

@@ -24,7 +24,9 @@ app = typer.Typer(
     rich_markup_mode=None,  # Rich's help costs 0.3 s at every start
     pretty_exceptions_enable=False,
 )
-evaluate_app = typer.Typer(help="Run a protocol on a recipe or a checkpoint.", no_args_is_help=True, rich_markup_mode=None)
+evaluate_app = typer.Typer(
+    help="Run a protocol on a recipe or a checkpoint.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(evaluate_app, name="evaluate")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line of stdout.")]
@@ -91,14 +93,17 @@ def import_(
 ) -> None:
     """Read a data set into a corpus. Interrupted, the same command goes on."""
     from kinjo import corpus
+    from kinjo.checks import check
     from kinjo.datasets import load
-    from kinjo.recording import ContractError, Recording, check
+    from kinjo.recording import ContractError, Recording
 
     chosen = tuple(m.strip() for m in modalities.split(",") if m.strip()) or None
     bad: list[str] = []
 
     def checked() -> Any:
-        for recording in load(dataset.replace("-", "_"), data or Path("data"), modalities=chosen, skip_bad=skip_bad, report=bad):
+        for recording in load(
+            dataset.replace("-", "_"), data or Path("data"), modalities=chosen, skip_bad=skip_bad, report=bad
+        ):
             try:
                 numbers = {n: s for n, s in recording.streams.items() if s.contract.modality != "video"}
                 mended, findings = check(Recording(recording.id, numbers), repair=repair)

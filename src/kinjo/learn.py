@@ -45,8 +45,10 @@ def load(path: Path) -> tuple[mumae.MuMAE, Recipe, dict[str, Any]]:
     """The model of a checkpoint, its recipe and its header."""
     tensors, header = checkpoint.load(path)
     if header.get("method") != "mumae":
-        raise checkpoint.CheckpointError(f"{path}: holds {header.get('method')!r}, not a Mu-MAE model. "
-                                         "Name the model.safetensors of a finished training.")
+        raise checkpoint.CheckpointError(
+            f"{path}: holds {header.get('method')!r}, not a Mu-MAE model. "
+            "Name the model.safetensors of a finished training."
+        )
     recipe = Recipe.from_dict(header["recipe"], str(path))
     model = new_model(recipe, 0)
     model.load_state_dict(tensors)
@@ -54,7 +56,13 @@ def load(path: Path) -> tuple[mumae.MuMAE, Recipe, dict[str, Any]]:
 
 
 def pretrain(
-    recipe: Recipe, windows: Windows, rows: NDArray[Any], out: Path, *, seed: int = 0, progress: bool = True,
+    recipe: Recipe,
+    windows: Windows,
+    rows: NDArray[Any],
+    out: Path,
+    *,
+    seed: int = 0,
+    progress: bool = True,
     provenance: Mapping[str, Any] | None = None,
 ) -> mumae.MuMAE:
     """Masked autoencoding on the windows ``rows``, labels unseen. Writes ``out/model.safetensors``."""
@@ -68,8 +76,16 @@ def pretrain(
 
 
 def finetune(
-    recipe: Recipe, model: mumae.MuMAE, windows: Windows, rows: NDArray[Any], labels: NDArray[Any], out: Path, *,
-    seed: int = 0, progress: bool = True, provenance: Mapping[str, Any] | None = None,
+    recipe: Recipe,
+    model: mumae.MuMAE,
+    windows: Windows,
+    rows: NDArray[Any],
+    labels: NDArray[Any],
+    out: Path,
+    *,
+    seed: int = 0,
+    progress: bool = True,
+    provenance: Mapping[str, Any] | None = None,
 ) -> mumae.MuMAE:
     """Cosine classification of the windows ``rows`` by ``labels`` (any values). Writes ``out/model.safetensors``."""
     if not len(rows):

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from kinjo.encoders import Input, PoseInput, SensorInput, VideoInput
 from kinjo.methods import mumae
@@ -98,12 +98,16 @@ def _only(cls: Any, values: Any, where: str, *more: str) -> Mapping[str, Any]:
 
 def _build(cls: Any, values: Any, where: str, **more: Any) -> Any:
     """``cls`` from a table, every value of its default's kind; ``more`` are fields that do not come from the table."""
-    given = _only(cls, values, where, *more)
+    given, hints = _only(cls, values, where, *more), get_type_hints(cls)
     for f in fields(cls):
-        needed = f.default is MISSING and f.default_factory is MISSING
-        if needed and f.name not in {*given, *more}:
-            raise ValueError(f"{where}: '{f.name}' is missing")
-        if f.name in given and f.default is not MISSING and not _alike(f.default, given[f.name]):
+        if f.name not in given:
+            if f.name not in more and f.default is MISSING and f.default_factory is MISSING:
+                raise ValueError(f"{where}: '{f.name}' is missing")
+        elif get_origin(hints[f.name]) is Literal:
+            if given[f.name] not in get_args(hints[f.name]):
+                allowed = " or ".join(get_args(hints[f.name]))
+                raise ValueError(f"{where}: {f.name} must be {allowed}, given {given[f.name]!r}")
+        elif f.default is not MISSING and not _alike(f.default, given[f.name]):
             raise ValueError(f"{where}: {f.name} must be like {f.default!r}, given {given[f.name]!r}")
     frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
     try:
@@ -124,8 +128,8 @@ def _input(key: str, values: Any, where: str) -> Input:
     where = f"{where}: [inputs.{key}]"
     modality = _table(values, where).get("modality")
     if modality not in INPUTS:
-        raise ValueError(f"{where} modality must be one of {', '.join(INPUTS)}, given {modality!r}")
-    spec: Input = _build(INPUTS[modality], values, where)
-    if spec.quantity not in QUANTITIES[modality]:
-        raise ValueError(f"{where} quantity must be one of {', '.join(QUANTITIES[modality])}, given {spec.quantity!r}")
-    return spec
+        raise ValueError(f"{where}: modality must be one of {', '.join(INPUTS)}, given {modality!r}")
+    quantity = values.get("quantity")
+    if quantity is not None and quantity not in QUANTITIES[modality]:
+        raise ValueError(f"{where}: quantity must be one of {', '.join(QUANTITIES[modality])}, given {quantity!r}")
+    return _build(INPUTS[modality], values, where)

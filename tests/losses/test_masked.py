@@ -1,6 +1,7 @@
 """Masked MSE: naive loop, closed form, symmetry, finite differences, and what is missing."""
 
 import torch
+
 from kinjo.losses.masked import masked_mse
 
 

@@ -3,6 +3,7 @@
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kinjo.nn import masking
 from kinjo.nn.tokens import hidden_count
 

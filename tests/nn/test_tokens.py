@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kinjo.nn import tokens
 
 
@@ -38,7 +39,7 @@ def test_a_video_token_is_a_tubelet() -> None:
         lambda: tokens.patchify_video(torch.zeros(1, 3, 4, 4, 1), (2, 2, 2)),
     ],
 )
-def test_what_does_not_divide_is_an_error(cut) -> None:  # noqa: ANN001
+def test_what_does_not_divide_is_an_error(cut) -> None:
     with pytest.raises(ValueError, match="divide"):
         cut()
 
@@ -47,7 +48,9 @@ def test_positions_are_distinct_and_bounded() -> None:
     table = tokens.sincos(50, 12)
     assert table.abs().max() <= 1
     assert torch.cdist(table, table).fill_diagonal_(1).min() > 0.1
-    torch.testing.assert_close(table[3, :2], torch.tensor([3.0]).sin().new_tensor([0.14112, -0.98999]), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        table[3, :2], torch.tensor([3.0]).sin().new_tensor([0.14112, -0.98999]), atol=1e-4, rtol=0
+    )
 
 
 def test_normalised_tokens_have_no_mean_and_unit_variance() -> None:

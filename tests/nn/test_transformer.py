@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from kinjo.nn.transformer import Attention, Transformer, initialise
 
 

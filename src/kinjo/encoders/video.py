@@ -69,14 +69,10 @@ class VideoInput:
             x = (x / 255.0 - mean) / std
         return x if gone is None else x.masked_fill(gone, 0.0)
 
-    def patchify(
-        self, x: Float[Tensor, "batch frames size size channels"]
-    ) -> Float[Tensor, "batch tokens values"]:
+    def patchify(self, x: Float[Tensor, "batch frames size size channels"]) -> Float[Tensor, "batch tokens values"]:
         return patchify_video(x, self.tubelet)
 
-    def unpatchify(
-        self, x: Float[Tensor, "batch tokens values"]
-    ) -> Float[Tensor, "batch frames size size channels"]:
+    def unpatchify(self, x: Float[Tensor, "batch tokens values"]) -> Float[Tensor, "batch frames size size channels"]:
         return unpatchify_video(x, (self.frames, self.size, self.size, self.channels), self.tubelet)
 
 
@@ -100,7 +96,7 @@ def focus_depth(
     A person before an empty background (0 = no reading) fills the square whatever the distance to the camera.
     Value: (median distance - distance) / ``reach_m``, clipped; the background is -1.
     """
-    b, t, h, w, _ = x.shape
+    _, t, h, w, _ = x.shape
     x = x[..., 0]
     seen = (x > 0).any(1)  # (b, h, w): over the whole window, so that the square does not move with the person
     out = []
@@ -111,9 +107,7 @@ def focus_depth(
             continue
         side = (1 + 2 * margin) * max(rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1).item()
         centre = ((rows[0] + rows[-1]).item() / 2 + 0.5, (columns[0] + columns[-1]).item() / 2 + 0.5)
-        theta = clip.new_tensor(
-            [[side / w, 0.0, 2 * centre[1] / w - 1], [0.0, side / h, 2 * centre[0] / h - 1]]
-        )
+        theta = clip.new_tensor([[side / w, 0.0, 2 * centre[1] / w - 1], [0.0, side / h, 2 * centre[0] / h - 1]])
         grid = F.affine_grid(theta.expand(t, 2, 3).contiguous(), [t, 1, size, size], align_corners=False)
         near = ((clip[clip > 0].median() - clip) / reach_m).clamp(-0.9, 0.9)
         near = torch.where(clip > 0, near, near.new_tensor(-1.0))

@@ -62,9 +62,7 @@ def folds() -> tuple[Fold, ...]:
     return utd_mhad_folds(utd_mhad.CARD.classes)
 
 
-def train_fold(
-    recipe: Recipe, clips: Clips, fold: Fold, seed: int, work: Path, *, progress: bool = True
-) -> Embedded:
+def train_fold(recipe: Recipe, clips: Clips, fold: Fold, seed: int, work: Path, *, progress: bool = True) -> Embedded:
     """Embeddings of all clips, by modality, from a model trained on ``fold.train`` alone. Kept in ``work``."""
     key = hashlib.sha256(json.dumps(recipe.to_dict(), sort_keys=True).encode()).hexdigest()[:12]
     folder = work / f"{recipe.name}-{key}" / fold.name / f"seed{seed}"

@@ -31,7 +31,7 @@ from kinjo.encoders import Input, PoseInput, SensorInput, VideoInput
 from kinjo.losses.masked import masked_mse
 from kinjo.nn.masking import synchronised_masks, tube_mask
 from kinjo.nn.stem import ConvStem, FrameStem
-from kinjo.nn.tokens import gather_tokens, normalise_tokens, sincos, split_hidden
+from kinjo.nn.tokens import gather_tokens, normalise_tokens, present_mean, sincos, split_hidden
 from kinjo.nn.transformer import Transformer, initialise
 
 Batch = Mapping[str, Tensor]
@@ -115,41 +115,42 @@ class MuMAE(nn.Module):
         return masks
 
     # ------------------------------------------------------------------------------------------ encoder
-    def enter_tokens(
-        self, key: str, x: Tensor, visible: Int[Tensor, "batch visible"] | None
+    def enter_visible(
+        self, key: str, x: Tensor, visible: Int[Tensor, "batch visible"]
     ) -> Float[Tensor, "batch visible dim"]:
-        """Prepared windows of one stream to its visible tokens, positions added (``None``: all are visible)."""
+        """Prepared windows of one stream to its visible tokens; nothing of a hidden one is read."""
         spec, enter = self.config.inputs[key], self.enter[key]
-        position = sincos(spec.tokens, self.config.dim).to(x.device).expand(len(x), -1, -1)
-        if visible is not None:
-            position = gather_tokens(position, visible)
-        if isinstance(enter, ConvStem | FrameStem):
-            hidden = None
-            if visible is not None:
-                hidden = torch.ones(len(x), spec.tokens, dtype=torch.bool, device=x.device).scatter(1, visible, False)
-            tokens = enter(x if isinstance(enter, FrameStem) else spec.signal(x), hidden)
-            return (tokens if visible is None else gather_tokens(tokens, visible)) + position
-        patches = spec.patchify(x)  # hidden patches do not even reach the embedding
-        return enter(patches if visible is None else gather_tokens(patches, visible)) + position
+        if isinstance(enter, nn.Linear):
+            return enter(gather_tokens(spec.patchify(x), visible))
+        hidden = torch.ones(len(x), spec.tokens, dtype=torch.bool, device=x.device).scatter(1, visible, False)
+        return gather_tokens(enter(x if isinstance(spec, VideoInput) else spec.signal(x), hidden), visible)
+
+    def enter_whole(self, key: str, x: Tensor) -> tuple[Float[Tensor, "b tokens dim"], Float[Tensor, "b local dim"]]:
+        """All tokens of a stream with nothing hidden, and what it is before the encoder: these tokens, or of video
+        whole frames along time, so that where in the picture something happens stays known.
+        """
+        spec, enter = self.config.inputs[key], self.enter[key]
+        if isinstance(enter, FrameStem):
+            maps = enter.maps(x)
+            return enter.tokens(maps), enter.summary(maps)
+        tokens = enter(spec.signal(x)) if isinstance(enter, ConvStem) else enter(spec.patchify(x))
+        return tokens, tokens
 
     def encode(
-        self, batch: Batch, keys: Iterable[str], visible: Mapping[str, Tensor], missing: Mapping[str, Tensor]
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Visible tokens of the streams ``keys``, together through the encoder.
+        self, tokens: Mapping[str, Tensor], visible: Mapping[str, Tensor], missing: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Entered tokens of some streams, positions added, together through the encoder.
 
-        ``visible[key]`` (b, visible) are indices (not named: all); ``missing[key]`` (b, tokens).
-        Returns tokens (b, visible, dim) and which of them are missing (b, visible), by stream.
+        ``tokens[key]`` (b, n, dim) and ``missing[key]`` (b, n) hold the same tokens; ``visible[key]`` (b, n) says
+        which positions they have (not named: all in order).
         """
-        tokens, gone = {}, {}
-        for key in keys:
-            index = visible.get(key)
-            tokens[key] = self.enter_tokens(key, batch[key], index)
-            gone[key] = missing[key] if index is None else missing[key].gather(1, index)
-        mask = torch.cat(list(gone.values()), 1)
-        x = torch.cat(list(tokens.values()), 1)
-        encoded = self.encoder(x, mask if bool(mask.any()) else None)
-        sizes = [t.shape[1] for t in tokens.values()]
-        return dict(zip(tokens, encoded.split(sizes, 1), strict=True)), gone
+        placed = []
+        for key, x in tokens.items():
+            position = sincos(self.config.inputs[key].tokens, self.config.dim).to(x.device)
+            placed.append(x + (position[visible[key]] if key in visible else position))
+        mask = torch.cat([missing[key] for key in tokens], 1)
+        encoded = self.encoder(torch.cat(placed, 1), mask if bool(mask.any()) else None)
+        return dict(zip(tokens, encoded.split([x.shape[1] for x in tokens.values()], 1), strict=True))
 
     # ------------------------------------------------------------------------------------------ decoder
     def decode(
@@ -169,11 +170,13 @@ class MuMAE(nn.Module):
         rows, device = next((len(m), m.device) for m in missing.values())
         masks = self.draw_masks(rows, generator)
         split = {key: split_hidden(masks[key].to(device)) for key in missing}
-        encoded, _ = self.encode(batch, missing, {key: visible for key, (visible, _) in split.items()}, missing)
+        visible = {key: seen for key, (seen, _) in split.items()}
+        entered = {key: self.enter_visible(key, batch[key], seen) for key, seen in visible.items()}
+        encoded = self.encode(entered, visible, {key: missing[key].gather(1, seen) for key, seen in visible.items()})
         losses = {}
-        for key, (visible, hidden) in split.items():
+        for key, (seen, hidden) in split.items():
             spec = self.config.inputs[key]
-            predicted = self.decode(key, encoded[key], visible, hidden)
+            predicted = self.decode(key, encoded[key], seen, hidden)
             target = normalise_tokens(gather_tokens(spec.patchify(batch[key]), hidden))
             weight = 1.0 if isinstance(spec, VideoInput) else self.config.sensor_weight
             losses[f"masked_{key}"] = weight * masked_mse(predicted, target, missing[key].gather(1, hidden))
@@ -206,24 +209,17 @@ class MuMAE(nn.Module):
             keys = [k for k in all_keys if k in missing]
             if not keys:
                 continue
-            tokens, gone = self.encode(batch, keys, {}, missing)
-            local = torch.cat([self.local_tokens(k, batch[k]) for k in keys], 1)
-            gone_local = torch.cat([self.missing_slots(k, gone[k]) for k in keys], 1)
+            entered = {key: self.enter_whole(key, batch[key]) for key in keys}
+            context = self.encode({key: tokens for key, (tokens, _) in entered.items()}, {}, missing)
+            slots = torch.cat([self.missing_slots(key, missing[key]) for key in keys], 1)
             out[modality] = {
-                "local": present_mean(local, gone_local),
-                "context": present_mean(torch.cat(list(tokens.values()), 1), torch.cat(list(gone.values()), 1)),
+                "local": present_mean(torch.cat([local for _, local in entered.values()], 1), slots),
+                "context": present_mean(torch.cat(list(context.values()), 1), torch.cat([missing[k] for k in keys], 1)),
             }
         return out
 
-    def local_tokens(self, key: str, x: Tensor) -> Float[Tensor, "batch slots dim"]:
-        """What a stream is before the encoder: its stem's output, or its embedded patches."""
-        enter, spec = self.enter[key], self.config.inputs[key]
-        if isinstance(enter, FrameStem):
-            return enter.summary(x)
-        return enter(spec.signal(x)) if isinstance(enter, ConvStem) else enter(spec.patchify(x))
-
     def missing_slots(self, key: str, missing: Bool[Tensor, "batch tokens"]) -> Bool[Tensor, "batch local"]:
-        """The mask that belongs to ``local_tokens``."""
+        """Which of the tokens before the encoder are missing (see ``enter_whole``)."""
         if isinstance(self.enter[key], FrameStem):
             return missing.view(len(missing), self.config.inputs[key].slots, -1).all(2)
         return missing
@@ -234,14 +230,6 @@ class MuMAE(nn.Module):
             modality: torch.cat([F.normalize(e.float(), dim=1) for e in parts.values()], 1)
             for modality, parts in self.branches(batch).items()
         }
-
-
-def present_mean(
-    tokens: Float[Tensor, "batch tokens dim"], missing: Bool[Tensor, "batch tokens"]
-) -> Float[Tensor, "batch dim"]:
-    """Mean over the tokens that are there; zero where none is."""
-    present = (~missing)[:, :, None].float()
-    return (tokens.float() * present).sum(1) / present.sum(1).clamp(min=1)
 
 
 class CosineClassifier(nn.Module):
@@ -311,5 +299,5 @@ def utd_inputs() -> dict[str, Input]:
         "acc": SensorInput("acc"),
         "gyro": SensorInput("gyro"),
         "pose": PoseInput(),
-        "depth": VideoInput("depth", frames=16, size=32, tubelet=(2, 8, 8)),
+        "depth": VideoInput("depth", frames=16, size=32, tubelet=(4, 8, 8)),
     }

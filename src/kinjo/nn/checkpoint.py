@@ -50,7 +50,9 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             raw = (file.metadata() or {}).get("kinjo")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: not a safetensors file or cut short ({error}). Copy or train it again.") from error
+        raise CheckpointError(
+            f"{path}: not a safetensors file or cut short ({error}). Copy or train it again."
+        ) from error
     if raw is None:
         raise CheckpointError(f"{path}: a safetensors file, but not written by kinjo (no header).")
     try:

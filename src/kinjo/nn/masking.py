@@ -9,9 +9,7 @@ from torch import Tensor
 from kinjo.nn.tokens import hidden_count
 
 
-def random_mask(
-    batch: int, tokens: int, ratio: float, generator: torch.Generator
-) -> Bool[Tensor, "batch tokens"]:
+def random_mask(batch: int, tokens: int, ratio: float, generator: torch.Generator) -> Bool[Tensor, "batch tokens"]:
     """Hide ``floor(ratio * tokens)`` tokens of each row, uniformly."""
     noise = torch.rand(batch, tokens, generator=generator, device=generator.device)
     return noise.argsort(1).argsort(1) < hidden_count(tokens, ratio)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
@@ -81,11 +80,14 @@ class FrameStem(nn.Module):
         self, x: Float[Tensor, "batch frames size size channels"], hidden: Bool[Tensor, "batch tokens"] | None = None
     ) -> Float[Tensor, "batch tokens dim"]:
         """Tokens, time-major: slot by slot, place by place."""
-        maps = self.maps(x, hidden)
+        return self.tokens(self.maps(x, hidden))
+
+    def tokens(self, maps: Float[Tensor, "batch frames width grid grid"]) -> Float[Tensor, "batch tokens dim"]:
+        """Frames of a slot averaged, one token per cell."""
         b, t, width = maps.shape[:3]
         slots = maps.view(b, self.slots, t // self.slots, width, -1).mean(2)  # (b, slots, width, places)
         return self.token(slots.transpose(2, 3).reshape(b, -1, width))
 
-    def summary(self, x: Float[Tensor, "batch frames size size channels"]) -> Float[Tensor, "batch slots dim"]:
+    def summary(self, maps: Float[Tensor, "batch frames width grid grid"]) -> Float[Tensor, "batch slots dim"]:
         """Whole frames along time: where in the picture something happens stays known."""
-        return self.over_time(self.maps(x).flatten(2))
+        return self.over_time(maps.flatten(2))

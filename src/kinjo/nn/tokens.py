@@ -74,7 +74,9 @@ def sincos(positions: int, dim: int) -> Float[Tensor, "positions dim"]:
     return table
 
 
-def normalise_tokens(x: Float[Tensor, "batch tokens values"], eps: float = 1e-6) -> Float[Tensor, "batch tokens values"]:
+def normalise_tokens(
+    x: Float[Tensor, "batch tokens values"], eps: float = 1e-6
+) -> Float[Tensor, "batch tokens values"]:
     """Each token to zero mean and unit variance over its values (the target of MAE with ``norm_pix_loss``)."""
     return (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True) + eps).sqrt()
 
@@ -96,6 +98,14 @@ def gather_tokens(
 ) -> Float[Tensor, "batch picked dim"]:
     """``x[b, index[b, i]]``."""
     return x.gather(1, index[:, :, None].expand(-1, -1, x.shape[2]))
+
+
+def present_mean(
+    x: Float[Tensor, "batch tokens dim"], missing: Bool[Tensor, "batch tokens"]
+) -> Float[Tensor, "batch dim"]:
+    """Mean over the tokens that are there; zero where none is."""
+    there = (~missing)[:, :, None].float()
+    return (x.float() * there).sum(1) / there.sum(1).clamp(min=1)
 
 
 def hidden_count(tokens: int, ratio: float) -> int:

@@ -1,0 +1,168 @@
+"""Recipes: they come back as they went, and a word or a value that is wrong is named."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kinjo.encoders import PoseInput, SensorInput, VideoInput
+from kinjo.methods import mumae
+from kinjo.recipe import Augment, Recipe
+from kinjo.train import Schedule
+
+RECIPES = sorted((Path(__file__).resolve().parents[1] / "recipes").glob("*.toml"))
+INPUTS = {
+    "acc": SensorInput("acc", samples=32, slots=8),
+    "pose": PoseInput(frames=16, joints=4, slots=8, root=2),
+    "rgb": VideoInput("rgb", frames=4, size=16, tubelet=(2, 8, 8)),
+}
+RECIPE = Recipe(
+    "all", INPUTS, mumae.Config(INPUTS, dim=32, mask_ratio=0.5),
+    Schedule(steps=7, betas=(0.8, 0.9), precision="fp32"), Schedule(steps=3), Augment(warp=0.1),
+)  # fmt: skip
+SMALL = """
+name = "small"
+
+[inputs.acc]
+modality = "imu"
+quantity = "acc"
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "recipe.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_round_trip_through_json():
+    assert Recipe.from_dict(json.loads(json.dumps(RECIPE.to_dict()))) == RECIPE
+    assert Recipe.from_dict(RECIPE.to_dict()) == RECIPE
+
+
+def test_toml_is_read_into_the_same_recipe(tmp_path: Path):
+    text = """
+    name = "all"
+    [inputs.acc]
+    modality = "imu"
+    quantity = "acc"
+    samples = 32
+    slots = 8
+    [inputs.pose]
+    modality = "pose"
+    frames = 16
+    joints = 4
+    slots = 8
+    root = 2
+    [inputs.rgb]
+    modality = "video"
+    quantity = "rgb"
+    frames = 4
+    size = 16
+    tubelet = [2, 8, 8]
+    [model]
+    dim = 32
+    mask_ratio = 0.5
+    [pretrain]
+    steps = 7
+    betas = [0.8, 0.9]
+    precision = "fp32"
+    [finetune]
+    steps = 3
+    [augment]
+    warp = 0.1
+    """
+    recipe = Recipe.load(written(tmp_path, text))
+    assert recipe == RECIPE
+    assert list(recipe.inputs) == ["acc", "pose", "rgb"]  # the order of the file is the order of the model
+    assert recipe.model.inputs == recipe.inputs
+
+
+def test_what_is_not_said_is_the_default(tmp_path: Path):
+    recipe = Recipe.load(written(tmp_path, SMALL))
+    inputs = {"acc": SensorInput("acc")}
+    assert recipe == Recipe("small", inputs, mumae.Config(inputs))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_the_recipes_of_the_project_load(path: Path):
+    recipe = Recipe.load(path)
+    assert recipe.name == path.stem
+    assert Recipe.from_dict(recipe.to_dict()) == recipe
+
+
+def test_the_project_has_recipes():
+    assert "mumae-utd" in [path.stem for path in RECIPES]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("[modle]\ndim = 3", r"unknown modle; known: .*model"),
+        ("[model]\nwidth = 3", r"\[model\]: unknown width; known: .*dim"),
+        ("[model.inputs.acc]\nmodality = 'imu'", r"\[model\]: unknown inputs"),
+        ("[pretrain]\nstep = 3", r"\[pretrain\]: unknown step; known: steps"),
+        ("[finetune]\nlearning_rate = 1e-3", r"\[finetune\]: unknown learning_rate; known: .*lr"),
+        ("[augment]\nrotate = 3", r"\[augment\]: unknown rotate; known: rotation_deg"),
+        ("[inputs.gyro]\nmodality = 'imu'\nquantity = 'gyro'\nrate = 50", r"\[inputs.gyro\]: unknown rate; known: .*samples"),
+        ("[inputs.gyro]\nmodality = 'wearable'", r"\[inputs.gyro\]: modality must be one of imu, pose, video.*'wearable'"),
+        ("[inputs.gyro]\nquantity = 'gyro'", r"\[inputs.gyro\]: modality must be one of .*None"),
+        ("[inputs.gyro]\nmodality = 'imu'", r"\[inputs.gyro\]: 'quantity' is missing"),
+        ("[inputs.g]\nmodality = 'imu'\nquantity = 'gyr'", r"\[inputs.g\]: quantity must be one of acc, gyro.*'gyr'"),
+        ("[inputs.g]\nmodality = 'video'\nquantity = 'acc'", r"quantity must be one of rgb, depth, given 'acc'"),
+    ],
+)  # fmt: skip
+def test_unknown_words_are_named(tmp_path: Path, more: str, said: str):
+    with pytest.raises(ValueError, match=r"recipe\.toml.*" + said):
+        Recipe.load(written(tmp_path, f"{SMALL}\n{more}\n"))
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("[pretrain]\nsteps = '300'", r"\[pretrain\]: steps must be like 1000, given '300'"),
+        ("[pretrain]\nsteps = 1.5", r"steps must be like 1000, given 1\.5"),
+        ("[pretrain]\nsteps = true", r"steps must be like 1000, given True"),
+        ("[pretrain]\nbetas = [0.9]", r"betas must be like \(0\.9, 0\.95\), given \[0\.9\]"),
+        ("[pretrain]\nprecision = 'fp16'", r"\[pretrain\]: precision must be bf16 or fp32, given 'fp16'"),
+        ("[model]\nstem = 'pool'", r"\[model\]: stem must be conv or linear, given 'pool'"),
+        ("[model]\ndim = [3]", r"\[model\]: dim must be like \d+, given \[3\]"),
+        ("[inputs.d]\nmodality = 'video'\ntubelet = [2, 8]", r"\[inputs.d\]: tubelet must be like \(2, 16, 16\)"),
+        ("[inputs]\ngyro = 3", r"\[inputs.gyro\]: must be a table, given 3"),
+    ],
+)
+def test_wrong_values_are_named(tmp_path: Path, more: str, said: str):
+    small = SMALL if "[inputs]\n" not in more else 'name = "small"\n'
+    with pytest.raises(ValueError, match=r"recipe\.toml.*" + said):
+        Recipe.load(written(tmp_path, f"{small}\n{more}\n"))
+
+
+def test_a_whole_number_may_stand_for_a_fraction(tmp_path: Path):
+    assert Recipe.load(written(tmp_path, f"{SMALL}\n[pretrain]\nlr = 1\n")).pretrain.lr == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name = ", "not valid TOML"),
+        ("[inputs.acc]\nmodality = 'imu'\nquantity = 'acc'", "'name' is missing"),
+        ("name = 'x'", "'inputs' is missing"),
+        ("name = 'x'\n[inputs]", "'inputs' is missing"),
+        ("name = 'x'\ninputs = 3", r"\[inputs\]: must be a table, given 3"),
+        ("name = 'x'\nmodel = 3\n[inputs.acc]\nmodality='imu'\nquantity='acc'", r"\[model\]: must be a table, given 3"),
+    ],
+)
+def test_a_file_that_is_no_recipe_says_so(tmp_path: Path, text: str, said: str):
+    with pytest.raises(ValueError, match=r"recipe\.toml: " + said):
+        Recipe.load(written(tmp_path, text))
+
+
+def test_a_file_that_is_no_text_says_so(tmp_path: Path):
+    (tmp_path / "recipe.toml").write_bytes(b"name = '\xff\xfe'")
+    with pytest.raises(ValueError, match=r"recipe\.toml: not valid TOML"):
+        Recipe.load(tmp_path / "recipe.toml")
+
+
+def test_no_file_says_where_recipes_are(tmp_path: Path):
+    with pytest.raises(ValueError, match=r"none\.toml: no such recipe.*recipes/"):
+        Recipe.load(tmp_path / "none.toml")
