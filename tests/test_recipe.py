@@ -104,8 +104,8 @@ def test_the_project_has_recipes():
         ("[pretrain]\nstep = 3", r"\[pretrain\]: unknown step; known: steps"),
         ("[finetune]\nlearning_rate = 1e-3", r"\[finetune\]: unknown learning_rate; known: .*lr"),
         ("[augment]\nrotate = 3", r"\[augment\]: unknown rotate; known: rotation_deg"),
-        ("[inputs.gyro]\nmodality = 'imu'\nquantity = 'gyro'\nrate = 50", r"\[inputs.gyro\]: unknown rate; known: .*samples"),
-        ("[inputs.gyro]\nmodality = 'wearable'", r"\[inputs.gyro\]: modality must be one of imu, pose, video.*'wearable'"),
+        ("[inputs.g]\nmodality = 'imu'\nquantity = 'gyro'\nrate = 50", r"\[inputs.g\]: unknown rate; known: .*axes"),
+        ("[inputs.g]\nmodality = 'wearable'", r"\[inputs.g\]: modality must be one of imu, pose, video.*'wearable'"),
         ("[inputs.gyro]\nquantity = 'gyro'", r"\[inputs.gyro\]: modality must be one of .*None"),
         ("[inputs.gyro]\nmodality = 'imu'", r"\[inputs.gyro\]: 'quantity' is missing"),
         ("[inputs.g]\nmodality = 'imu'\nquantity = 'gyr'", r"\[inputs.g\]: quantity must be one of acc, gyro.*'gyr'"),
@@ -138,7 +138,8 @@ def test_wrong_values_are_named(tmp_path: Path, more: str, said: str):
 
 
 def test_a_whole_number_may_stand_for_a_fraction(tmp_path: Path):
-    assert Recipe.load(written(tmp_path, f"{SMALL}\n[pretrain]\nlr = 1\n")).pretrain.lr == 1
+    lr = Recipe.load(written(tmp_path, f"{SMALL}\n[pretrain]\nlr = 1\n")).pretrain.lr
+    assert (lr, type(lr)) == (1.0, float)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +18,15 @@ from kinjo.nn import checkpoint
 from kinjo.train import Schedule, fit, make_optimizer, step_generator
 
 SCHEDULE = Schedule(steps=60, batch_size=8, lr=0.1, warmup_steps=5, save_every_s=0.0, precision="fp32")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Sums depend on the number of threads, and other packages (aeon) change it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 class Line(nn.Module):

@@ -137,7 +137,7 @@ def sampler(
     how: Augment,
     labels: np.ndarray[Any, Any] | None = None,
 ) -> Callable[[torch.Generator], dict[str, Tensor]]:
-    """A ``train.BatchOf``: rows drawn evenly (with labels: evenly over classes), augmented; ``label`` if given."""
+    """A ``train.BatchOf``: each of ``rows`` as likely as any other, augmented; ``label`` where ``labels`` are given."""
     pool = torch.as_tensor(rows)
     classes = None if labels is None else torch.as_tensor(labels)
 

@@ -33,6 +33,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on the
 Data = Annotated[Path | None, typer.Option(envvar="KINJO_DATA", help="Folder that holds the data sets.")]
 Corpus = Annotated[Path, typer.Option("--corpus", help="A corpus that 'kinjo import' wrote.")]
 
+STOPPED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
 
 def say(text: str) -> None:
     """A line for people, on stderr."""
@@ -159,30 +162,61 @@ def pretrain(
 
 @evaluate_app.command()
 def fewshot(
-    recipe: Annotated[Path, typer.Argument(help="A recipe to train and evaluate by the strict UTD-MHAD protocol.")],
+    model: Annotated[Path, typer.Argument(help="A checkpoint (.safetensors), or a recipe (.toml) to train by.")],
     corpus: Corpus,
-    work: Annotated[Path, typer.Option(help="Folder for trainings; an interrupted evaluation goes on from it.")],
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Write rows (.json) and a picture beside.")] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings per fold; a test needs three.")] = 3,
+    work: Annotated[Path, typer.Option(help="Recipe: folder for its trainings, which go on from there.")] = Path(
+        "runs"
+    ),
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Recipe: write rows (.json), a picture beside.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Recipe: trainings per fold; a test needs three.")] = 3,
+    validation: Annotated[bool, typer.Option(help="Recipe: the validation classes, to choose by.")] = False,
+    baselines: Annotated[bool, typer.Option(help="Recipe: run MiniRocket beside.")] = True,
+    split: Annotated[Path | None, typer.Option(help="Checkpoint: a split of the corpus (JSON).")] = None,
+    part: Annotated[str, typer.Option(help="Checkpoint: the part of the split to test on.")] = "test",
+    way: Annotated[int, typer.Option(help="Checkpoint: classes in an episode.")] = 5,
+    shot: Annotated[int, typer.Option(help="Checkpoint: examples of each.")] = 1,
+    queries: Annotated[int, typer.Option(help="Checkpoint: questions of each.")] = 15,
+    exclude: Annotated[str, typer.Option(help="Checkpoint: what examples and queries never share.")] = "subject",
     episodes: int = 10_000,
-    validation: Annotated[bool, typer.Option(help="Episodes of the validation classes: to choose by.")] = False,
-    baselines: bool = True,
     as_json: Json = False,
 ) -> None:
-    """One-shot recognition of unseen classes: 5-way, support and query from different subjects."""
-    from kinjo.corpus import Corpus as Store
-    from kinjo.evaluate import strict
-    from kinjo.recipe import Recipe
+    """Recognise classes from one example each.
 
-    results = strict.evaluate(
-        Recipe.load(recipe), Store.open(corpus), work, seeds=range(seeds), episodes=episodes,
-        part="validation" if validation else "test", with_baselines=baselines,
-    )  # fmt: skip
-    if out is not None:
-        strict.write(results, out, command=" ".join(["kinjo", *sys.argv[1:]]))
-    lines = [f"{name:<28} {r.value:.3f}  [{r.ci95[0]:.3f}, {r.ci95[1]:.3f}]" for name, r in results.items()]
-    rows = {name: {"accuracy": r.value, "ci95": list(r.ci95), "per_fold": r.per_fold} for name, r in results.items()}
-    give({"protocol": next(iter(results.values())).protocol.describe(), "results": rows}, as_json, "\n".join(lines))
+    A recipe is trained and tested by the strict protocol of UTD-MHAD: classes never seen in training, support and
+    query from different subjects. A checkpoint is tested as it is, on the labelled recordings of any corpus.
+    """
+    from kinjo.corpus import Corpus as Store
+
+    store = Store.open(corpus)
+    results: dict[str, Any]
+    if model.suffix == ".toml":
+        from kinjo.evaluate import strict
+        from kinjo.recipe import Recipe
+
+        results = strict.evaluate(
+            Recipe.load(model), store, work, seeds=range(seeds), episodes=episodes,
+            part="validation" if validation else "test", with_baselines=baselines,
+        )  # fmt: skip
+        if out is not None:
+            strict.write(results, out, command=" ".join(["kinjo", *sys.argv[1:]]))
+        rows = {name: (r.value, r.ci95) for name, r in results.items()}
+        described = next(iter(results.values())).protocol.describe()
+    else:
+        from kinjo.corpus import Split
+        from kinjo.evaluate import checkpoints
+        from kinjo.evaluate.fewshot import Protocol
+
+        support = "one_subject" if exclude == "subject" else "any"
+        protocol = Protocol(way, shot, queries, episodes, support=support, exclude=exclude)  # type: ignore[arg-type]
+        ids = Split.load(split)[part] if split else None
+        results = dict(checkpoints.evaluate(model, store, protocol, ids))
+        rows = {name: (r.accuracy, r.ci95) for name, r in results.items()}
+        described = protocol.describe()
+    lines = [f"{name:<28} {value:.3f}  [{low:.3f}, {high:.3f}]" for name, (value, (low, high)) in rows.items()]
+    plain = {name: {"accuracy": value, "ci95": list(ci)} for name, (value, ci) in rows.items()}
+    give({"protocol": described, "results": plain}, as_json, "\n".join([described, *lines]))
 
 
 @app.command()
@@ -192,14 +226,11 @@ def audit(
     as_json: Json = False,
 ) -> None:
     """Prove that the parts of a split share nothing. Exit code 1 where they do."""
-    from kinjo.corpus import Corpus as Store
-    from kinjo.corpus import Split
-    from kinjo.corpus import audit as audits
+    from kinjo import corpus as store
 
-    found = audits.audit(Store.open(corpus), Split.load(split))
-    leaks = audits.leaks(found)
-    give(json.loads(audits.to_json(found)), as_json, audits.to_text(found))
-    if leaks:
+    found = store.audit(store.Corpus.open(corpus), store.Split.load(split))
+    give(json.loads(store.to_json(found)), as_json, store.to_text(found))
+    if store.leaks(found):
         raise typer.Exit(1)
 
 
@@ -218,20 +249,14 @@ def demo(
 
 def main() -> None:
     """Entry point: known errors become one line on stderr and exit code 1."""
-    import click
-
     try:
         code = app(standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(1)
-    except (click.Abort, KeyboardInterrupt):
-        say("stopped; the same command goes on from where it was")
-        sys.exit(130)
+    except (typer.Abort, KeyboardInterrupt):
+        code = STOPPED
     except Exception as error:
+        if hasattr(error, "show"):  # words that Typer does not know; where it keeps their class changes
+            error.show()  # type: ignore[attr-defined]
+            sys.exit(1)
         if os.environ.get("KINJO_DEBUG"):
             raise
         if isinstance(error, ImportError) and error.name:
@@ -241,3 +266,6 @@ def main() -> None:
         else:
             say(f"error: {type(error).__name__}: {error}. This is a fault of kinjo: kinjo --debug ... shows where.")
         sys.exit(1)
+    if code == STOPPED:
+        say("stopped; the same command goes on from where it was")
+    sys.exit(code if isinstance(code, int) else 0)

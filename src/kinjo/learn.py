@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kinjo.batches import Windows, plain, sampler
+from kinjo.batches import Windows, plain, sampler, slots
 from kinjo.methods import mumae
 from kinjo.nn import checkpoint
 from kinjo.recipe import Recipe
+from kinjo.recording import ContractError
 from kinjo.train import fit
 
 
@@ -25,19 +26,43 @@ def new_model(recipe: Recipe, seed: int) -> mumae.MuMAE:
     return mumae.MuMAE(recipe.model, torch.Generator().manual_seed(seed))
 
 
-def contracts(recipe: Recipe) -> dict[str, Any]:
-    """What each input must be, in canonical units: kept in the checkpoint and enforced when the model runs."""
-    from kinjo.signal import canonical_unit
+def contracts(windows: Windows) -> dict[str, dict[str, Any]]:
+    """What each input of the model was: kept in the checkpoint, held against what it is later fed.
 
-    return {
-        key: {"modality": s.modality, "quantity": s.quantity, "units": canonical_unit(s.quantity), "samples": s.samples}
-        for key, s in recipe.inputs.items()
-    }
+    Values come in canonical ``units`` whatever the recordings held. ``gravity`` and ``skeleton`` list what occurs,
+    ``placements`` and ``rates_hz`` (lowest, highest) inform.
+    """
+    out: dict[str, dict[str, Any]] = {}
+    known = [windows.corpus.entries[i] for i in np.unique(windows.index.recording)]
+    for slot in slots(windows.inputs):
+        fitting = (next((s.contract for s in entry.streams if slot.fits(s)), None) for entry in known)
+        used = [contract for contract in fitting if contract is not None]
+        out[slot.key] = {
+            "modality": slot.modality,
+            "quantity": slot.quantity,
+            "units": slot.wanted_units,
+            "samples": slot.samples,
+            "gravity": sorted({c.gravity for c in used if c.gravity is not None}),
+            "skeleton": sorted({c.skeleton for c in used if c.skeleton is not None}),
+            "placements": sorted({c.placement for c in used if c.placement is not None}),
+            "rates_hz": [min(c.rate_hz for c in used), max(c.rate_hz for c in used)] if used else [],
+        }
+    return out
 
 
-def save(model: mumae.MuMAE, recipe: Recipe, path: Path, **provenance: Any) -> None:
+def check_contracts(trained: Mapping[str, Mapping[str, Any]], windows: Windows) -> None:
+    """Raise ``ContractError`` where windows hold what the model was not trained on and cannot be converted to."""
+    for key, given in contracts(windows).items():
+        for name in ("gravity", "skeleton"):
+            foreign = [value for value in given[name] if value not in trained[key][name]]
+            if foreign and trained[key][name]:
+                expected, found = (", ".join(map(str, values)) for values in (trained[key][name], foreign))
+                raise ContractError(key, name, expected, found, "Train on such recordings, or leave this stream out.")
+
+
+def save(model: mumae.MuMAE, recipe: Recipe, path: Path, windows: Windows, **provenance: Any) -> None:
     """Weights, recipe, contracts and provenance in one safetensors file."""
-    meta = {"method": "mumae", "recipe": recipe.to_dict(), "contracts": contracts(recipe), **provenance}
+    meta = {"method": "mumae", "recipe": recipe.to_dict(), "contracts": contracts(windows), **provenance}
     checkpoint.save(path, model.state_dict(), meta)
 
 
@@ -71,7 +96,7 @@ def pretrain(
     task = mumae.Pretrain(new_model(recipe, seed))
     draw = sampler(windows, rows, recipe.pretrain.batch_size, recipe.augment)
     fit(task, draw, recipe.pretrain, out, seed=seed, progress=progress, title="pre-train")
-    save(task.model, recipe, out / "model.safetensors", stage="pretrain", seed=seed, **(provenance or {}))
+    save(task.model, recipe, out / "model.safetensors", windows, stage="pretrain", seed=seed, **(provenance or {}))
     return task.model
 
 
@@ -95,7 +120,7 @@ def finetune(
     draw = sampler(windows, rows, recipe.finetune.batch_size, recipe.augment, numbers)
     fit(task, draw, recipe.finetune, out, seed=seed, progress=progress, title="fine-tune")
     facts = {"classes": [str(c) for c in classes], **(provenance or {})}
-    save(task.model, recipe, out / "model.safetensors", stage="finetune", seed=seed, **facts)
+    save(task.model, recipe, out / "model.safetensors", windows, stage="finetune", seed=seed, **facts)
     return task.model
 
 

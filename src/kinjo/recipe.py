@@ -109,9 +109,9 @@ def _build(cls: Any, values: Any, where: str, **more: Any) -> Any:
                 raise ValueError(f"{where}: {f.name} must be {allowed}, given {given[f.name]!r}")
         elif f.default is not MISSING and not _alike(f.default, given[f.name]):
             raise ValueError(f"{where}: {f.name} must be like {f.default!r}, given {given[f.name]!r}")
-    frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+    exact = {f.name: _exact(f.default, given[f.name]) for f in fields(cls) if f.name in given}
     try:
-        return cls(**frozen, **more)
+        return cls(**exact, **more)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
 
@@ -122,6 +122,13 @@ def _alike(example: Any, value: Any) -> bool:
         same = isinstance(value, list | tuple) and len(value) == len(example)
         return same and all(_alike(e, v) for e, v in zip(example, value, strict=True))
     return type(value) is type(example) or (type(example) is float and type(value) is int)
+
+
+def _exact(example: Any, value: Any) -> Any:
+    """``value`` as a recipe in Python would have it: lists as tuples, and whole numbers for fractions as fractions."""
+    if isinstance(value, list | tuple):
+        return tuple(map(_exact, example, value)) if isinstance(example, tuple) else tuple(value)
+    return float(value) if type(example) is float else value
 
 
 def _input(key: str, values: Any, where: str) -> Input:

@@ -1,8 +1,8 @@
 """The one training loop: any task that turns a batch into named losses, on Lightning Fabric.
 
 All randomness of step ``k`` comes from one generator seeded by ``(seed, k, rank)``, so the loop has no hidden
-random state: killed at any moment and started again, it goes on from the last checkpoint and ends, on CPU, with
-bit-identical weights.
+random state: killed at any moment and started again, it goes on from the last checkpoint and ends, on CPU and with
+the same number of threads, with bit-identical weights.
 """
 
 from __future__ import annotations
@@ -107,8 +107,6 @@ def fit(
                 group["lr"] = schedule.lr_at(step)
             losses = _step(fabric, model, optimizer, draw, schedule, step_generator(seed, step, fabric.global_rank))
             total = sum(losses.values())
-            if not math.isfinite(total):
-                raise FloatingPointError(f"step {step}: losses {losses} are not finite; lower lr or check the data")
             done = step + 1
             if fabric.is_global_zero and (done % 10 == 0 or done == schedule.steps):
                 log.write(json.dumps({"step": done, "lr": schedule.lr_at(step), "loss": total, **losses}) + "\n")
@@ -131,9 +129,12 @@ def _step(
     for part in range(schedule.accumulate):
         with fabric.no_backward_sync(model, enabled=part + 1 < schedule.accumulate):
             losses = model(fabric.to_device(draw(generator)), generator)
+            values = {name: value.item() for name, value in losses.items()}
+            if not all(map(math.isfinite, values.values())):
+                raise FloatingPointError(f"losses {values} are not finite: lower lr, or look for NaN in the data")
             fabric.backward(torch.stack(list(losses.values())).sum() / schedule.accumulate)
-        for name, value in losses.items():
-            report[name] = report.get(name, 0.0) + value.item() / schedule.accumulate
+        for name, value in values.items():
+            report[name] = report.get(name, 0.0) + value / schedule.accumulate
     if schedule.clip > 0:
         fabric.clip_gradients(model, optimizer, max_norm=schedule.clip)
     optimizer.step()

@@ -24,7 +24,7 @@ def model(noise, hard=()):
 
 def test_utd_folds_are_the_strict_ones():
     folds = utd_mhad_folds()
-    assert sorted(a for f in folds for a in f.test) == list(range(1, 28))
+    assert sorted(int(str(a)) for f in folds for a in f.test) == list(range(1, 28))
     assert [f.validation for f in folds] == [(15, 21, 27), (6, 21, 27), (6, 12, 18)]
     for fold in folds:
         assert len(fold.train) == 15

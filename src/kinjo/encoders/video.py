@@ -69,6 +69,12 @@ class VideoInput:
             x = (x / 255.0 - mean) / std
         return x if gone is None else x.masked_fill(gone, 0.0)
 
+    def signal(
+        self, x: Float[Tensor, "batch frames size size channels"]
+    ) -> Float[Tensor, "batch frames size size channels"]:
+        """As the convolutional stem reads it: the frames themselves."""
+        return x
+
     def patchify(self, x: Float[Tensor, "batch frames size size channels"]) -> Float[Tensor, "batch tokens values"]:
         return patchify_video(x, self.tubelet)
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Interval = tuple[float, float]
 
@@ -91,8 +91,8 @@ def interval(values: NDArray[np.float64]) -> Interval:
 
 
 def accuracy_interval(
-    subjects: Sequence[object],
-    labels: Sequence[object],
+    subjects: ArrayLike,
+    labels: ArrayLike,
     right: NDArray[np.bool_],
     rng: np.random.Generator,
     *,

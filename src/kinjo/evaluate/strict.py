@@ -56,6 +56,10 @@ class Clips:
         who, what = (np.asarray([str(x) for x in column])[index.recording] for column in (table.subjects, table.ids))
         return cls(Windows(corpus, index, recipe.inputs), labels, who, what)
 
+    def rows(self, classes: Sequence[Any]) -> NDArray[np.intp]:
+        """The clips of ``classes``."""
+        return np.flatnonzero(np.isin(self.labels, [str(c) for c in classes]))
+
 
 def folds() -> tuple[Fold, ...]:
     """The three class folds, classes in words."""
@@ -70,7 +74,7 @@ def train_fold(recipe: Recipe, clips: Clips, fold: Fold, seed: int, work: Path, 
     if kept.exists():
         with np.load(kept) as file:
             return {name: file[name] for name in file.files}
-    rows = np.flatnonzero(np.isin(clips.labels, fold.train))
+    rows = clips.rows(fold.train)
     model = learn.new_model(recipe, seed)
     if recipe.pretrain.steps > 0:
         model = learn.pretrain(recipe, clips.windows, rows, folder / "pretrain", seed=seed, progress=progress)
@@ -146,7 +150,7 @@ def minirocket(clips: Clips, subsets: Sequence[Sequence[str]]) -> dict[str, Any]
     def features(kind: str, fold: Fold, seed: int) -> NDArray[np.float32]:
         if (kind, fold.name, seed) not in cache:
             values = baselines.scaled_clips(x["imu"]) if kind == "scaled_imu" else x[kind]
-            train = np.isin(clips.labels, fold.train)
+            train = clips.rows(fold.train)
             cache[kind, fold.name, seed] = baselines.minirocket_embedding(values[train], values, seed)
         return cache[kind, fold.name, seed]
 
@@ -164,7 +168,7 @@ def minirocket(clips: Clips, subsets: Sequence[Sequence[str]]) -> dict[str, Any]
 
 def one_fold(embeddings: Embeddings, clips: Clips, fold: Fold, protocol: Protocol, seed: int = 0) -> Score:
     """The score of one fold's test classes for one set of embeddings of all clips."""
-    rows = np.flatnonzero(np.isin(clips.labels, fold.test))
+    rows = clips.rows(fold.test)
     rng = np.random.default_rng(seed)
     labels, subjects = clips.labels[rows], clips.subjects[rows]
     episodes = sample_episodes(labels, subjects, clips.recordings[rows], protocol, rng)

@@ -123,7 +123,7 @@ class MuMAE(nn.Module):
         if isinstance(enter, nn.Linear):
             return enter(gather_tokens(spec.patchify(x), visible))
         hidden = torch.ones(len(x), spec.tokens, dtype=torch.bool, device=x.device).scatter(1, visible, False)
-        return gather_tokens(enter(x if isinstance(spec, VideoInput) else spec.signal(x), hidden), visible)
+        return gather_tokens(enter(spec.signal(x), hidden), visible)
 
     def enter_whole(self, key: str, x: Tensor) -> tuple[Float[Tensor, "b tokens dim"], Float[Tensor, "b local dim"]]:
         """All tokens of a stream with nothing hidden, and what it is before the encoder: these tokens, or of video

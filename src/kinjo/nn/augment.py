@@ -80,8 +80,8 @@ def retime(
 
 
 def jitter(
-    x: Float[Tensor, batch * rest], noise: float, scale: float, generator: torch.Generator
-) -> Float[Tensor, batch * rest]:
+    x: Float[Tensor, "batch ..."], noise: float, scale: float, generator: torch.Generator
+) -> Float[Tensor, "batch ..."]:
     """White noise of deviation ``noise`` and one amplitude per window of deviation ``scale`` around 1."""
     gain = 1 + scale * torch.randn((len(x),) + (1,) * (x.dim() - 1), generator=generator)
     return x * gain + noise * torch.randn(x.shape, generator=generator)

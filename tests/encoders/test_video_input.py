@@ -37,6 +37,7 @@ def test_patches_come_back(quantity: str, channels: int):
     assert (spec.slots, spec.places) == (2, 8)
     assert torch.equal(patches[0, 8 + 4 + 1], x[0, 2:4, 8:16, 4:8].flatten())  # slot 1, row 1, column 1
     assert torch.equal(spec.unpatchify(patches), x)
+    assert spec.signal(x).shape == (2, spec.samples, 16, 16, spec.channels)
 
 
 def test_sides_must_divide():
@@ -105,7 +106,7 @@ def test_a_single_reading_is_enough():
     out = focus_depth(x, 16)
     assert bool((out[0, [0, 2]] == -1).all())
     assert out[0, 1].max() == pytest.approx(0.0, abs=0.1)  # itself the body's distance
-    assert out[0, 1, 0, 0] == -1.0
+    assert out[0, 1, 0, 0] < -0.5
 
 
 @pytest.mark.parametrize(("row", "column"), [(45, 80), (60, 120), (75, 20), (60.0, 140)])

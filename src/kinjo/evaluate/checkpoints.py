@@ -1,0 +1,48 @@
+"""Few-shot evaluation of a checkpoint as it is: embed the windows of a corpus, draw episodes, compare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from kinjo import learn
+from kinjo.batches import Windows
+from kinjo.corpus import NULL, Corpus, segment_windows
+from kinjo.evaluate.fewshot import Protocol, Score, classify, sample_episodes, score
+
+
+def evaluate(
+    path: Path, corpus: Corpus, protocol: Protocol, ids: Iterable[str] | None = None, *, seed: int = 0
+) -> dict[str, Score]:
+    """Scores by modality, and ``all`` of them fused, of the labelled segments of the recordings ``ids`` (None: all).
+
+    Whether the model has seen these recordings or classes is for the caller to know: name a split's part.
+    Raises ``ContractError`` where the corpus holds streams that the model was not trained on.
+    """
+    model, recipe, header = learn.load(path)
+    index = segment_windows(corpus, corpus.recordings if ids is None else ids)
+    index = index.take(index.label_names != NULL)
+    windows = Windows(corpus, index, recipe.inputs)
+    learn.check_contracts(header["contracts"], windows)
+    parts = learn.embed(model, windows)
+    gone = {name: np.abs(x).sum(1) == 0 for name, x in parts.items()}
+    present = [name for name in parts if not gone[name].all()]
+    if not present:
+        raise ValueError(f"the corpus holds none of the model's modalities: {', '.join(parts)}")
+    table = corpus.table
+    labels = np.asarray(index.label_names, str)
+    subjects, recordings = (np.asarray(column, str)[index.recording] for column in (table.subjects, table.ids))
+    episodes = sample_episodes(labels, subjects, recordings, protocol, np.random.default_rng(seed))
+    chosen = {name: [name] for name in present} | ({"all": present} if len(present) > 1 else {})
+    return {
+        name: score(
+            episodes,
+            classify([parts[m] for m in names], episodes, missing=np.stack([gone[m] for m in names], 1)),
+            labels,
+            subjects,
+            rng=np.random.default_rng(seed),
+        )
+        for name, names in chosen.items()
+    }

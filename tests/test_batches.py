@@ -1,0 +1,246 @@
+"""Batches: windows from the store or from memory, plain and augmented, with what is missing said."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from _synthetic import INPUTS, MILD, recording, store
+from kinjo import batches, corpus
+from kinjo.batches import SPARE, Windows, augmented, plain, sampler
+from kinjo.encoders import Input, PoseInput, SensorInput, VideoInput
+from kinjo.recipe import Augment
+from kinjo.recording import Stream
+from kinjo.signal import GRAVITY, resample_to
+
+STILL = Augment(rotation_deg=0.0, turn_deg=0.0, warp=0.0, crop=0.0, scale=0.0, noise=0.0, shift=0.0)
+WITHOUT = {2: ("pose",), 3: ("imu.acc", "imu.gyro"), 4: ("depth",)}
+"""Recordings of the corpus that lack streams."""
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> corpus.Corpus:
+    return store(tmp_path_factory.mktemp("corpus") / "c", 6, WITHOUT)
+
+
+@pytest.fixture(scope="module")
+def windows(opened: corpus.Corpus) -> Windows:
+    return Windows(opened, corpus.segment_windows(opened, opened.recordings), INPUTS)
+
+
+# ------------------------------------------------------------------------------------------------ windows
+def test_a_window_is_what_the_recording_holds(windows: Windows):
+    given = recording(1).streams
+    batch = windows.tensors([1])
+    acc = resample_to(given["imu.acc"].values().astype(np.float32), 32) / GRAVITY
+    np.testing.assert_allclose(batch["acc"][0].numpy(), acc, atol=1e-5)
+    pose = resample_to(given["pose"].values().astype(np.float32), 16)
+    np.testing.assert_allclose(batch["pose"][0].numpy(), pose - pose[:, :1].mean(0), atol=1e-5)
+    assert {key: tuple(x.shape) for key, x in batch.items() if "." not in key} == {
+        "acc": (1, 32, 3), "gyro": (1, 32, 3), "pose": (1, 16, 4, 3), "depth": (1, 4 * SPARE, 16, 16, 1)
+    }  # fmt: skip
+    assert not any(batch[f"{key}.missing"].any() for key in INPUTS)
+
+
+@pytest.mark.parametrize("rows", [[0, 1, 2, 3, 4, 5], [4, 4, 0], [3]])
+def test_from_memory_or_from_the_store_is_the_same(
+    opened: corpus.Corpus, windows: Windows, rows: list[int], monkeypatch: pytest.MonkeyPatch
+):
+    reads = []
+
+    def counted(*given: object) -> object:
+        reads.append(1)
+        return corpus.read(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(batches, "read", counted)
+    fresh = Windows(opened, windows.index, INPUTS, cache_bytes=0)
+    reads.clear()
+    from_store = fresh.tensors(rows)
+    assert reads == [1]
+    assert same(windows.tensors(rows), from_store)
+    assert reads == [1]  # the first ones lie in memory
+    assert same(windows.tensors(np.array(rows)), from_store)
+    assert same(windows.tensors(torch.tensor(rows)), from_store)
+    assert same(fresh.tensors(torch.tensor(rows)), from_store)
+    assert all(x.dtype in (torch.float32, torch.bool) for x in from_store.values())
+
+
+def test_more_windows_than_fit_in_one_reading_stay_in_order(opened: corpus.Corpus):
+    index = corpus.sliding_windows(opened, opened.recordings, 0.4, 0.1)
+    assert len(index) > 64
+    inputs = {"acc": INPUTS["acc"]}
+    cached, fresh = Windows(opened, index, inputs), Windows(opened, index, inputs, cache_bytes=0)
+    rows = np.arange(len(index))
+    assert same(cached.tensors(rows), fresh.tensors(rows))
+
+
+@pytest.mark.parametrize("lacking", WITHOUT)
+def test_a_stream_that_a_recording_lacks_is_missing(windows: Windows, lacking: int):
+    batch = windows.tensors(np.arange(6))
+    gone = {"pose": ["pose"], "imu.acc": ["acc", "gyro"], "depth": ["depth"]}[WITHOUT[lacking][0]]
+    for key in INPUTS:
+        assert bool(batch[f"{key}.missing"][lacking].all()) == (key in gone)
+        assert bool((batch[key][lacking] == 0).all()) == (key in gone)
+        assert batch[f"{key}.missing"].shape == batch[key].shape[:2]
+        assert not batch[f"{key}.missing"][[0, 1, 5]].any()
+
+
+def test_a_corpus_without_a_modality_serves_all_the_same(tmp_path: Path):
+    poor = store(tmp_path / "c", 2, dict.fromkeys(range(2), ("pose", "depth", "imu.gyro")))
+    windows = Windows(poor, corpus.segment_windows(poor, poor.recordings), INPUTS)
+    batch = plain(windows.tensors([0, 1]), INPUTS)
+    assert batch["pose"].shape == (2, 16, 4, 3)
+    assert batch["depth"].shape == (2, 4, 16, 16, 1)
+    for key in ("gyro", "pose", "depth"):
+        assert bool(batch[f"{key}.missing"].all())
+        assert not batch[key].any()
+    assert not batch["acc.missing"].any()
+    assert torch.isfinite(
+        torch.cat([augmented(windows.tensors([0, 1]), INPUTS, MILD, seeded())[k].flatten() for k in INPUTS])
+    ).all()
+
+
+def test_another_skeleton_than_the_recipes_is_named(opened: corpus.Corpus):
+    index = corpus.segment_windows(opened, opened.recordings)
+    with pytest.raises(
+        ValueError, match=r"input 'body': the recipe says 20 x 3 numbers per sample, the corpus holds 4 x 3"
+    ):
+        Windows(opened, index, {"body": PoseInput(frames=16, slots=8)})
+
+
+def test_no_windows_are_no_error(opened: corpus.Corpus):
+    assert len(Windows(opened, corpus.segment_windows(opened, []), INPUTS)) == 0
+
+
+def test_part_of_a_stream_missing_does_not_move_the_rest(tmp_path: Path):
+    """A pose that fails half-way: the frames that are there are seen as if there were no others."""
+    whole = recording(0)
+    pose = whole.streams["pose"]
+
+    lost = np.arange(30) >= 15
+    values = np.where(lost[:, None, None], 55.0, pose.values())
+    broken = whole.with_stream(Stream.of("pose", pose.contract, values, missing=lost))
+    kept = corpus.write([broken], tmp_path / "c", video=None, progress=False)
+    batch = Windows(kept, corpus.segment_windows(kept, kept.recordings), {"pose": INPUTS["pose"]}).tensors([0])
+    gone = batch["pose.missing"][0]
+    assert gone.tolist() == [False] * 8 + [True] * 8
+    assert not batch["pose"][0, gone].any()
+    assert batch["pose"][0, ~gone, 0].mean(0).abs().max() < 1e-5  # the root of the frames that are there
+    assert batch["pose"][0].abs().max() < 1
+
+
+# ------------------------------------------------------------------------------------------------ plain, augmented
+def test_plain_keeps_all_but_the_spare_frames(windows: Windows):
+    batch = windows.tensors([0, 1])
+    out = plain(batch, INPUTS)
+    assert torch.equal(out["depth"], batch["depth"][:, 1::2])
+    assert out["depth.missing"].shape == (2, 4)
+    assert all(torch.equal(out[key], batch[key]) for key in batch if not key.startswith("depth"))
+
+
+def test_nothing_varied_is_nothing_changed(windows: Windows):
+    batch = windows.tensors(np.arange(6))
+    out = augmented(batch, INPUTS, STILL, seeded())
+    for key in ("acc", "gyro", "pose"):
+        torch.testing.assert_close(out[key], batch[key], atol=1e-5, rtol=0)
+        assert torch.equal(out[f"{key}.missing"], batch[f"{key}.missing"])
+    frames = (out["depth"][:, :, None] == batch["depth"][:, None]).flatten(3).all(3)  # (rows, out, given)
+    assert bool(frames.any(2).all())
+    assert out["depth"].shape == plain(batch, INPUTS)["depth"].shape
+
+
+def test_sensors_turn_together_and_poses_about_the_vertical():
+    inputs: dict[str, Input] = {
+        "acc": SensorInput("acc", samples=30, slots=10),
+        "gyro": SensorInput("gyro", samples=30, slots=10),
+        "tilt": SensorInput("orientation", samples=30, slots=10),
+        "pose": PoseInput(frames=30, joints=2, slots=10),
+    }
+    x = torch.randn(5, 30, 3, generator=seeded())
+    batch = {"acc": x, "gyro": 2 * x, "tilt": x, "pose": torch.randn(5, 30, 2, 3, generator=seeded(1))}
+    batch |= {f"{key}.missing": torch.zeros(5, 30, dtype=torch.bool) for key in inputs}
+    how = Augment(rotation_deg=90.0, turn_deg=90.0, warp=0.0, crop=0.0, scale=0.0, noise=0.0, shift=0.0)
+    out = augmented(batch, inputs, how, seeded(2))
+    torch.testing.assert_close(2 * out["acc"], out["gyro"], atol=1e-5, rtol=0)
+    torch.testing.assert_close(out["acc"].norm(dim=2), x.norm(dim=2), atol=1e-3, rtol=0)
+    assert (out["acc"] - x).abs().amax((1, 2)).min() > 0.02
+    torch.testing.assert_close(out["tilt"], x, atol=1e-4, rtol=0)
+    torch.testing.assert_close(out["pose"][..., 1], batch["pose"][..., 1], atol=1e-4, rtol=0)
+    assert (out["pose"] - batch["pose"])[..., [0, 2]].abs().amax((1, 2, 3)).min() > 0.02
+
+
+def test_streams_are_warped_together():
+    """Two clocks at different rates tell the same time afterwards."""
+    inputs: dict[str, Input] = {
+        "acc": SensorInput("acc", samples=64, slots=8),
+        "pose": PoseInput(frames=16, joints=1, slots=8),
+        "depth": VideoInput("depth", frames=8, size=8, tubelet=(2, 8, 8)),
+    }
+    clocks = {key: (torch.arange(n) + 0.5) / n for key, n in (("acc", 64), ("pose", 16), ("depth", 8 * SPARE))}
+    batch = {
+        "acc": clocks["acc"][None, :, None].repeat(4, 1, 3),
+        "pose": clocks["pose"][None, :, None, None].repeat(4, 1, 1, 3),
+        "depth": clocks["depth"][None, :, None, None, None].repeat(4, 1, 8, 8, 1),
+    }
+    batch |= {f"{key}.missing": torch.zeros(4, x.shape[1], dtype=torch.bool) for key, x in batch.items()}
+    how = Augment(rotation_deg=0.0, turn_deg=0.0, warp=0.8, crop=0.1, scale=0.0, noise=0.0, shift=0.0)
+    out = augmented(batch, inputs, how, seeded())
+    acc = out["acc"][:, :, 0]
+    pose, depth = out["pose"][:, :, 0, 0], out["depth"][:, :, 0, 0, 0]
+    assert (acc.view(4, 16, 4).mean(2) - pose)[:, 1:-1].abs().max() < 0.01  # at the ends a coarser clock stops earlier
+    assert (acc.view(4, 8, 8).mean(2) - depth).abs().max() < 0.5 / (8 * SPARE) + 0.01  # to the nearest frame
+    assert (acc - clocks["acc"]).abs().max() > 0.03
+
+
+def test_what_is_missing_stays_missing_and_empty(windows: Windows):
+    batch = windows.tensors(np.arange(6))
+    for key in INPUTS:
+        batch[f"{key}.missing"] = batch[f"{key}.missing"].clone()
+        batch[f"{key}.missing"][0, : batch[key].shape[1] // 2] = True
+        batch[key] = torch.where(
+            batch[f"{key}.missing"].view(*batch[key].shape[:2], *[1] * (batch[key].dim() - 2)), 0.0, batch[key]
+        )
+    out = augmented(batch, INPUTS, MILD, seeded())
+    for key, spec in INPUTS.items():
+        gone = out[f"{key}.missing"]
+        assert gone.shape == (6, spec.samples)
+        assert not out[key][gone].any()
+        assert 0.3 < gone[0].float().mean() < 0.7
+        assert bool((gone[1:].all(1) == batch[f"{key}.missing"][1:].all(1)).all())
+        assert bool(out[key][~gone].abs().flatten(1).sum(1).min() > 0)
+
+
+def test_the_generator_alone_decides(windows: Windows):
+    batch = windows.tensors(np.arange(6))
+    torch.manual_seed(0)
+    first = augmented(batch, INPUTS, MILD, seeded(3))
+    torch.manual_seed(1)
+    assert same(first, augmented(batch, INPUTS, MILD, seeded(3)))
+    assert not same(first, augmented(batch, INPUTS, MILD, seeded(4)))
+
+
+# ------------------------------------------------------------------------------------------------ sampler
+def test_a_sampler_draws_its_rows_alone_and_evenly(windows: Windows):
+    """With the still augmentation a row is known by its numbers."""
+    inputs_still = Windows(windows.corpus, windows.index, {"acc": INPUTS["acc"]})
+    rows, labels = np.array([1, 4, 5]), np.array([7, 8, 9])
+    draw = sampler(inputs_still, rows, 300, STILL, labels)
+    batch = draw(seeded())
+    known = inputs_still.tensors(rows)["acc"]
+    who = (batch["acc"][:, None] - known[None]).abs().amax((2, 3)).argmin(1)
+    assert (batch["acc"] - known[who]).abs().max() < 1e-4
+    assert torch.equal(batch["label"], torch.tensor(labels)[who])
+    assert who.bincount().min() > 70  # of 100 each
+    assert "label" not in sampler(inputs_still, rows, 2, STILL)(seeded())
+    assert same(draw(seeded(1)), draw(seeded(1)))
+    assert not same(draw(seeded(1)), draw(seeded(2)))
