@@ -51,8 +51,8 @@ def recording(number: int, without: Collection[str] = (), seed: int = 0) -> Reco
     depth = np.zeros((20, 24, 32), np.uint16)
     depth[:, 6:22, 12:18] = 2000
     for k, x in enumerate(wave(10)):
-        row, column = (8, 22 + round(4 * x)) if fast else (10 + round(4 * x), 22)
-        depth[k, row : row + 3, column : column + 3] = 1800
+        row, column = (4, 20 + round(4 * x)) if fast else (10 + round(4 * x), 20)
+        depth[k, row : row + 5, column : column + 5] = 1300
     values = {"imu.acc": acc, "imu.gyro": gyro, "pose": pose, "depth": depth}
     streams = {name: Stream.of(name, CONTRACTS[name], v) for name, v in values.items() if name not in without}
     subject, label = f"s{number % 3}", LABELS[fast]
