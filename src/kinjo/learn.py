@@ -95,7 +95,8 @@ def pretrain(
         raise ValueError("no windows to train on: the split part or the corpus is empty")
     task = mumae.Pretrain(new_model(recipe, seed))
     draw = sampler(windows, rows, recipe.pretrain.batch_size, recipe.augment)
-    fit(task, draw, recipe.pretrain, out, seed=seed, progress=progress, title="pre-train")
+    meta = {"recipe": recipe.to_dict(), "windows": len(rows)}
+    fit(task, draw, recipe.pretrain, out, seed=seed, meta=meta, progress=progress, title="pre-train")
     save(task.model, recipe, out / "model.safetensors", windows, stage="pretrain", seed=seed, **(provenance or {}))
     return task.model
 
@@ -118,7 +119,8 @@ def finetune(
     classes, numbers = np.unique(labels, return_inverse=True)
     task = mumae.Finetune(model, len(classes), torch.Generator().manual_seed(seed))
     draw = sampler(windows, rows, recipe.finetune.batch_size, recipe.augment, numbers)
-    fit(task, draw, recipe.finetune, out, seed=seed, progress=progress, title="fine-tune")
+    meta = {"recipe": recipe.to_dict(), "windows": len(rows), "classes": len(classes)}
+    fit(task, draw, recipe.finetune, out, seed=seed, meta=meta, progress=progress, title="fine-tune")
     facts = {"classes": [str(c) for c in classes], **(provenance or {})}
     save(task.model, recipe, out / "model.safetensors", windows, stage="finetune", seed=seed, **facts)
     return task.model

@@ -89,14 +89,14 @@ def fit(
 
     Writes to the folder ``out``: ``last.safetensors`` (weights, optimiser, step; the resume point) and
     ``metrics.jsonl`` (a line of losses every ten steps). If ``out`` holds the state of the same run it goes on
-    from there; of another run (other schedule or seed) is an error.
+    from there; of another run (other ``meta``, schedule or seed) is an error.
     """
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it would announce the precision every time
     precision = "bf16-mixed" if schedule.precision == "bf16" else "32-true"
     fabric = fabric or Fabric(accelerator="auto", devices=1, precision=precision)  # type: ignore[arg-type]
     fabric.launch()
     optimizer = make_optimizer(task, schedule)
-    run = {"schedule": json.loads(json.dumps(asdict(schedule))), "seed": seed}
+    run = json.loads(json.dumps({**(meta or {}), "schedule": asdict(schedule), "seed": seed}))
     first = _resume(out, task, optimizer, run)
     model, optimizer = fabric.setup(task, optimizer)
     model.train()
@@ -112,11 +112,11 @@ def fit(
                 log.write(json.dumps({"step": done, "lr": schedule.lr_at(step), "loss": total, **losses}) + "\n")
                 log.flush()
             if fabric.is_global_zero and time.monotonic() - saved > schedule.save_every_s:
-                _save(out, task, optimizer, done, run, meta or {})
+                _save(out, task, optimizer, done, run)
                 saved = time.monotonic()
             advance(f"loss {total:.3f}")
     if fabric.is_global_zero:
-        _save(out, task, optimizer, schedule.steps, run, meta or {})
+        _save(out, task, optimizer, schedule.steps, run)
     task.eval()
 
 
@@ -142,11 +142,11 @@ def _step(
 
 
 # ------------------------------------------------------------------------------------------------ state on disk
-def _save(out: Path, task: nn.Module, optimizer: Any, step: int, run: dict[str, Any], meta: Mapping[str, Any]) -> None:
+def _save(out: Path, task: nn.Module, optimizer: Any, step: int, run: Mapping[str, Any]) -> None:
     state = {f"model.{k}": v for k, v in task.state_dict().items()}
     for i, moments in optimizer.state_dict()["state"].items():
         state |= {f"optim.{i}.{k}": torch.as_tensor(v) for k, v in moments.items()}
-    checkpoint.save(out / "last.safetensors", state, {**meta, **run, "step": step})
+    checkpoint.save(out / "last.safetensors", state, {**run, "step": step})
 
 
 def _resume(out: Path, task: nn.Module, optimizer: torch.optim.Optimizer, run: dict[str, Any]) -> int:
@@ -158,7 +158,7 @@ def _resume(out: Path, task: nn.Module, optimizer: torch.optim.Optimizer, run: d
     for name, given in run.items():
         if header.get(name) != given:
             raise ValueError(
-                f"{out} holds another run ({name} {header.get(name)}, now {given}). Choose another folder or delete it."
+                f"{out} holds another run: its {name} differs from the one given. Choose another folder or delete it."
             )
     task.load_state_dict({k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")})
     moments: dict[int, dict[str, Tensor]] = {}

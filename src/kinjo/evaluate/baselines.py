@@ -6,8 +6,10 @@ compared by cosine like those of a model.
 
 from __future__ import annotations
 
+import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -69,7 +71,10 @@ def minirocket_embedding(train: ArrayLike, x: ArrayLike, seed: int, *, kernels: 
     known, values = _windows(train), _windows(x)
     if known.shape[1:] != values.shape[1:]:
         raise ValueError(f"train and x need the same channels and time: given {known.shape} and {values.shape}")
-    with warnings.catch_warnings():  # aeon and numba warn of their own making; nothing of it is about the data
+    with (
+        _threads_kept(),
+        warnings.catch_warnings(),
+    ):  # aeon and numba warn of their own making; nothing of it is about the data
         warnings.simplefilter("ignore")
         try:
             from aeon.transformations.collection.convolution_based import MiniRocket
@@ -81,6 +86,16 @@ def minirocket_embedding(train: ArrayLike, x: ArrayLike, seed: int, *, kernels: 
         mean, spread = fitted.mean(0), fitted.std(0)
         features = np.asarray(rocket.transform(values), np.float32)
     return (features - mean) / np.where(spread > 1e-6, spread, 1)
+
+
+@contextmanager
+def _threads_kept() -> Iterator[None]:
+    """Numba changes how many threads OpenMP gives to everybody; sums of later trainings would differ in bits."""
+    torch: Any = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch else 0
+    yield
+    if torch:
+        torch.set_num_threads(before)
 
 
 def _windows(x: ArrayLike) -> Array:

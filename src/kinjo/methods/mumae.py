@@ -93,7 +93,7 @@ class MuMAE(nn.Module):
         if self.config.stem == "linear":
             return nn.Linear(spec.values, self.config.dim)
         if isinstance(spec, VideoInput):
-            patch = spec.tubelet[1]
+            patch = spec.tubelet[1] if spec.tubelet[1] == spec.tubelet[2] else 0
             return FrameStem(spec.frames, spec.size, spec.channels, spec.slots, patch, self.config.dim)
         if spec.places > 1:
             return nn.Linear(spec.values, self.config.dim)
@@ -116,24 +116,26 @@ class MuMAE(nn.Module):
 
     # ------------------------------------------------------------------------------------------ encoder
     def enter_visible(
-        self, key: str, x: Tensor, visible: Int[Tensor, "batch visible"]
+        self, key: str, x: Tensor, visible: Int[Tensor, "batch visible"], missing: Bool[Tensor, "batch tokens"]
     ) -> Float[Tensor, "batch visible dim"]:
-        """Prepared windows of one stream to its visible tokens; nothing of a hidden one is read."""
+        """Prepared windows of one stream to its visible tokens; nothing of a hidden or missing one is read."""
         spec, enter = self.config.inputs[key], self.enter[key]
         if isinstance(enter, nn.Linear):
             return enter(gather_tokens(spec.patchify(x), visible))
         hidden = torch.ones(len(x), spec.tokens, dtype=torch.bool, device=x.device).scatter(1, visible, False)
-        return gather_tokens(enter(spec.signal(x), hidden), visible)
+        return gather_tokens(enter(spec.signal(x), hidden | missing), visible)
 
-    def enter_whole(self, key: str, x: Tensor) -> tuple[Float[Tensor, "b tokens dim"], Float[Tensor, "b local dim"]]:
+    def enter_whole(
+        self, key: str, x: Tensor, missing: Bool[Tensor, "b tokens"]
+    ) -> tuple[Float[Tensor, "b tokens dim"], Float[Tensor, "b local dim"]]:
         """All tokens of a stream with nothing hidden, and what it is before the encoder: these tokens, or of video
         whole frames along time, so that where in the picture something happens stays known.
         """
         spec, enter = self.config.inputs[key], self.enter[key]
         if isinstance(enter, FrameStem):
-            maps = enter.maps(x)
+            maps = enter.maps(x, missing)
             return enter.tokens(maps), enter.summary(maps)
-        tokens = enter(spec.signal(x)) if isinstance(enter, ConvStem) else enter(spec.patchify(x))
+        tokens = enter(spec.signal(x), missing) if isinstance(enter, ConvStem) else enter(spec.patchify(x))
         return tokens, tokens
 
     def encode(
@@ -154,14 +156,15 @@ class MuMAE(nn.Module):
 
     # ------------------------------------------------------------------------------------------ decoder
     def decode(
-        self, key: str, encoded: Tensor, visible: Tensor, hidden: Tensor
+        self, key: str, encoded: Tensor, visible: Tensor, hidden: Tensor, missing: Tensor
     ) -> Float[Tensor, "batch hidden values"]:
-        """What stream ``key`` holds in its hidden tokens, from its own visible ones."""
+        """What stream ``key`` holds in its hidden tokens, from its own visible ones that are not ``missing``."""
         seen = self.to_decoder(encoded)
         x = torch.cat([seen, self.mask_token.to(seen).expand(len(seen), hidden.shape[1], -1)], 1)
         position = sincos(self.config.inputs[key].tokens, self.config.decoder_dim).to(seen)
         x = x + position[torch.cat([visible, hidden], 1)]  # (b, tokens, dim): visible first, then hidden
-        return self.to_values[key](self.decoders[key](x)[:, seen.shape[1] :])
+        gone = F.pad(missing, (0, hidden.shape[1])) if bool(missing.any()) else None
+        return self.to_values[key](self.decoders[key](x, gone)[:, seen.shape[1] :])
 
     # ------------------------------------------------------------------------------------------ losses
     def pretrain_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Float[Tensor, ""]]:
@@ -171,12 +174,13 @@ class MuMAE(nn.Module):
         masks = self.draw_masks(rows, generator)
         split = {key: split_hidden(masks[key].to(device)) for key in missing}
         visible = {key: seen for key, (seen, _) in split.items()}
-        entered = {key: self.enter_visible(key, batch[key], seen) for key, seen in visible.items()}
-        encoded = self.encode(entered, visible, {key: missing[key].gather(1, seen) for key, seen in visible.items()})
+        gone = {key: missing[key].gather(1, seen) for key, seen in visible.items()}
+        entered = {key: self.enter_visible(key, batch[key], seen, missing[key]) for key, seen in visible.items()}
+        encoded = self.encode(entered, visible, gone)
         losses = {}
         for key, (seen, hidden) in split.items():
             spec = self.config.inputs[key]
-            predicted = self.decode(key, encoded[key], seen, hidden)
+            predicted = self.decode(key, encoded[key], seen, hidden, gone[key])
             target = normalise_tokens(gather_tokens(spec.patchify(batch[key]), hidden))
             weight = 1.0 if isinstance(spec, VideoInput) else self.config.sensor_weight
             losses[f"masked_{key}"] = weight * masked_mse(predicted, target, missing[key].gather(1, hidden))
@@ -209,7 +213,7 @@ class MuMAE(nn.Module):
             keys = [k for k in all_keys if k in missing]
             if not keys:
                 continue
-            entered = {key: self.enter_whole(key, batch[key]) for key in keys}
+            entered = {key: self.enter_whole(key, batch[key], missing[key]) for key in keys}
             context = self.encode({key: tokens for key, (tokens, _) in entered.items()}, {}, missing)
             slots = torch.cat([self.missing_slots(key, missing[key]) for key in keys], 1)
             out[modality] = {

@@ -51,6 +51,11 @@ class FrameStem(nn.Module):
 
     def __init__(self, frames: int, size: int, channels: int, slots: int, patch: int, dim: int) -> None:
         super().__init__()
+        if patch < 2 or size % patch or patch & (patch - 1) or frames % slots:
+            raise ValueError(
+                f"{frames} frames of {size} x {size} do not divide into {slots} slots and square tubelets of {patch} "
+                "pixels, a power of two. Change the recipe's size or tubelet, or take stem = 'linear'."
+            )
         self.slots, self.grid, self.patch = slots, size // patch, patch
         layers: list[nn.Module] = []
         given = channels
