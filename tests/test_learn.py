@@ -101,7 +101,7 @@ def test_a_checkpoint_is_the_model(windows: Windows, pretrained: Path, tmp_path:
     assert plan == recipe(60)
     assert header["corpus"] == "made"
     assert (header["stage"], header["seed"]) == ("pretrain", 1)
-    learn.save(model, plan, tmp_path / "again.safetensors", windows)
+    learn.save(model, plan, tmp_path / "again.safetensors", windows, np.arange(len(windows)))
     other, _, _ = learn.load(tmp_path / "again.safetensors")
     assert same(model, other)
     assert not other.training
@@ -114,7 +114,7 @@ def test_a_checkpoint_says_what_it_was_trained_on(windows: Windows, pretrained: 
     assert contracts == learn.contracts(windows)
     assert contracts["acc"] == {
         "modality": "imu", "quantity": "acc", "units": "m/s^2", "samples": 32, "gravity": [True], "skeleton": [],
-        "placements": ["right_wrist"], "rates_hz": [50.0, 50.0],
+        "placements": ["right_wrist"], "rates_hz": [50.0, 50.0], "seconds": [2.0, 2.0],
     }  # fmt: skip
     assert contracts["pose"]["skeleton"] == ["four"]
     assert contracts["depth"]["units"] == "m"  # though the recordings are in mm
@@ -132,6 +132,14 @@ def test_what_the_model_does_not_know_is_refused(windows: Windows):
         learn.check_contracts(contracts, windows)
     contracts["pose"]["skeleton"] = ["kinect20", "four"]
     learn.check_contracts(contracts, windows)
+    contracts["gyro"]["seconds"] = [4.5, 5.0]
+    with pytest.raises(
+        ContractError, match=r"stream 'gyro': seconds: expected windows of 4\.50 to 5\.00 s, given 2\.00"
+    ):
+        learn.check_contracts(contracts, windows)
+    contracts["gyro"]["seconds"] = []
+    with pytest.raises(ContractError, match="stream 'gyro': stream: expected none"):
+        learn.check_contracts(contracts, windows)
 
 
 def test_other_checkpoints_are_refused(pretrained: Path, tmp_path: Path):

@@ -75,7 +75,10 @@ def test_a_run_cut_short_goes_on_bit_identically(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         fit(Line(), failing, SCHEDULE, tmp_path / "cut", seed=3, progress=False)
-    fit(Line(), draw, SCHEDULE, tmp_path / "cut", seed=3, progress=False)
+    assert checkpoint.load(tmp_path / "cut" / "last.safetensors")[1]["step"] == 22
+    calls = 100
+    fit(Line(), failing, SCHEDULE, tmp_path / "cut", seed=3, progress=False)
+    assert calls == 100 + 60 - 22  # it went on, and did not start again
     whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
     assert whole.keys() == cut.keys()
     assert all(torch.equal(whole[k], cut[k]) for k in whole)
@@ -90,7 +93,7 @@ from tests.test_train import Line, SCHEDULE, draw
 from kinjo.train import fit
 torch.set_num_threads(1)
 def slow(generator):
-    time.sleep(0.02)
+    time.sleep(0.03)
     return draw(generator)
 fit(Line(), slow, SCHEDULE, pathlib.Path(sys.argv[1]), seed=3, progress=False)
 """
@@ -99,15 +102,16 @@ fit(Line(), slow, SCHEDULE, pathlib.Path(sys.argv[1]), seed=3, progress=False)
 def test_kill_minus_nine_at_any_moment(tmp_path: Path) -> None:
     root = str(Path(__file__).resolve().parents[1])
     command = [sys.executable, "-c", SCRIPT, str(tmp_path / "killed"), root]
-    for wait in (0.15, 0.4):
+    for wait in (0.1, 0.3):
         process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"})
-        state = tmp_path / "killed" / "metrics.jsonl"
+        state = tmp_path / "killed" / "last.safetensors"
         deadline = time.monotonic() + 60
         while not state.exists() and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(wait)
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        assert process.wait() == -signal.SIGKILL
+        assert 0 < checkpoint.load(state)[1]["step"] < SCHEDULE.steps
     subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
     fit(Line(), draw, SCHEDULE, tmp_path / "whole", seed=3, progress=False)
     whole, killed = weights(tmp_path / "whole"), weights(tmp_path / "killed")
@@ -116,7 +120,9 @@ def test_kill_minus_nine_at_any_moment(tmp_path: Path) -> None:
 
 
 def test_another_run_in_the_folder_is_refused(tmp_path: Path) -> None:
-    fit(Line(), draw, SCHEDULE, tmp_path, seed=0, progress=False)
+    fit(Line(), draw, SCHEDULE, tmp_path, seed=0, meta={"windows": "a"}, progress=False)
+    with pytest.raises(ValueError, match="another run: its windows differs"):
+        fit(Line(), draw, SCHEDULE, tmp_path, seed=0, meta={"windows": "b"}, progress=False)
     with pytest.raises(ValueError, match="another run"):
         fit(Line(), draw, SCHEDULE, tmp_path, seed=1, progress=False)
 

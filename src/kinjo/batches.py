@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from kinjo.corpus import Corpus, Slot, WindowIndex, read
+from kinjo.corpus import Corpus, Slot, WindowIndex, read, segment_windows, sliding_windows
 from kinjo.encoders import Input, PoseInput, SensorInput, VideoInput
 from kinjo.nn import augment as aug
-from kinjo.recipe import Augment
+from kinjo.recipe import Augment, Recipe
 
 SPARE = 2
 """Frames of video kept per frame that the model sees, so that a warped time axis finds frames to pick."""
@@ -26,6 +26,14 @@ def slots(inputs: Mapping[str, Input]) -> list[Slot]:
         Slot(key, spec.modality, spec.quantity, spec.samples * (SPARE if isinstance(spec, VideoInput) else 1))
         for key, spec in inputs.items()
     ]
+
+
+def cut(corpus: Corpus, ids: Iterable[str], recipe: Recipe) -> WindowIndex:
+    """The windows of the recordings ``ids``, as the recipe cuts them."""
+    how = recipe.windows
+    if how.length_s > 0:
+        return sliding_windows(corpus, ids, how.length_s, how.hop_s)
+    return segment_windows(corpus, ids)
 
 
 class Windows:
@@ -122,7 +130,7 @@ def augmented(
             x = x if spec.quantity == "orientation" else aug.rotate(x, rotation)
             x = aug.jitter(x, how.noise, how.scale, generator)
         elif isinstance(spec, PoseInput):
-            x = aug.jitter(aug.rotate(x, turn), how.noise, how.scale, generator)
+            x = aug.jitter(aug.rotate(x, turn) if spec.axes == 3 else x, how.noise, how.scale, generator)
         elif how.shift > 0:
             x = aug.shift_images(x, how.shift, generator)
         gone_all = gone.view(*gone.shape, *([1] * (x.dim() - 2)))

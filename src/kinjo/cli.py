@@ -145,7 +145,7 @@ def pretrain(
 
     from kinjo import corpus as store
     from kinjo import learn
-    from kinjo.batches import Windows
+    from kinjo.batches import Windows, cut
     from kinjo.recipe import Recipe
 
     plan = Recipe.load(recipe)
@@ -153,8 +153,8 @@ def pretrain(
         plan = replace(plan, pretrain=replace(plan.pretrain, steps=steps))
     opened = store.Corpus.open(corpus)
     ids = store.Split.load(split)[part] if split else opened.recordings
-    windows = Windows(opened, store.segment_windows(opened, ids), plan.inputs)
-    facts = {"corpus": corpus.name, "recordings": len(ids)}
+    windows = Windows(opened, cut(opened, ids, plan), plan.inputs)
+    facts = {"corpus": corpus.name, "recordings": len(ids), "split": split.name if split else "", "part": part}
     learn.pretrain(plan, windows, np.arange(len(windows)), out, seed=seed, provenance=facts)
     path = str(out / "model.safetensors")
     give({"checkpoint": path, "windows": len(windows)}, as_json, f"{len(windows)} windows learnt: {path}")
@@ -189,6 +189,8 @@ def fewshot(
     """
     from kinjo.corpus import Corpus as Store
 
+    if validation and out is not None:
+        raise ValueError("--validation is to choose by, not to report: leave out --out")
     store = Store.open(corpus)
     results: dict[str, Any]
     if model.suffix == ".toml":
@@ -200,7 +202,11 @@ def fewshot(
             part="validation" if validation else "test", with_baselines=baselines,
         )  # fmt: skip
         if out is not None:
-            strict.write(results, out, command=" ".join(["kinjo", *sys.argv[1:]]))
+            strict.write(
+                results,
+                out,
+                command=f"kinjo evaluate fewshot {model.name} --corpus {corpus.name}",
+            )
         rows = {name: (r.value, r.ci95) for name, r in results.items()}
         described = next(iter(results.values())).protocol.describe()
     else:
@@ -261,7 +267,7 @@ def main() -> None:
             raise
         if isinstance(error, ImportError) and error.name:
             say(f"error: {error.name} is not installed. Install what this verb needs: pip install 'kinjo[all]'")
-        elif isinstance(error, ValueError | OSError | RuntimeError):
+        elif isinstance(error, ValueError | OSError | RuntimeError | ArithmeticError):
             say(f"error: {error}")
         else:
             say(f"error: {type(error).__name__}: {error}. This is a fault of kinjo: kinjo --debug ... shows where.")

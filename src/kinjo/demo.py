@@ -130,12 +130,17 @@ def utd_mhad(data: Path, out: Path, *, progress: bool = True) -> DemoResult:
     fold = strict.folds()[0]
     embedded = strict.train_fold(recipe, clips, fold, 0, out / "runs", progress=progress)
     protocol = Protocol(episodes=EPISODES)
-    raws = strict.minirocket(clips, [["imu"], ["imu", "pose"]])
+    every = clips.windows.tensors(np.arange(len(clips.labels)))
+    raws = {name: embed(fold, 0) for name, (_, embed) in strict.minirocket(clips, [["imu"], ["imu", "pose"]]).items()}
+    signals = np.concatenate([every[key].flatten(2).transpose(1, 2).numpy() for key in ("acc", "gyro")], 1)
+    known = signals[clips.rows(fold.train)]
     methods: dict[str, Embeddings] = {
         "kinjo, IMU": embedded["imu"],
         "kinjo, IMU + pose + depth": list(embedded.values()),
-        "MiniRocket, IMU": raws["minirocket_imu"](fold, 0),
-        "MiniRocket, IMU + pose": raws["minirocket_imu_pose"](fold, 0),
+        "MiniRocket, IMU": raws["minirocket_imu"],
+        "MiniRocket, scaled IMU": raws["minirocket_scaled_imu"],
+        "MiniRocket, scaled IMU + pose": raws["minirocket_scaled_imu_pose"],
+        "raw signal, 1-NN, IMU": baselines.raw_embedding(signals, known),
     }
     scores = {name: strict.one_fold(x, clips, fold, protocol) for name, x in methods.items()}
     accuracy, interval = {n: s.accuracy for n, s in scores.items()}, {n: s.ci95 for n, s in scores.items()}

@@ -5,6 +5,8 @@ Each takes a recipe and windows, works in a folder from which it resumes, and le
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,14 +28,16 @@ def new_model(recipe: Recipe, seed: int) -> mumae.MuMAE:
     return mumae.MuMAE(recipe.model, torch.Generator().manual_seed(seed))
 
 
-def contracts(windows: Windows) -> dict[str, dict[str, Any]]:
-    """What each input of the model was: kept in the checkpoint, held against what it is later fed.
+def contracts(windows: Windows, rows: NDArray[Any] | None = None) -> dict[str, dict[str, Any]]:
+    """What each input of the windows ``rows`` is (None: all): kept in the checkpoint, held against later inputs.
 
     Values come in canonical ``units`` whatever the recordings held. ``gravity`` and ``skeleton`` list what occurs,
-    ``placements`` and ``rates_hz`` (lowest, highest) inform.
+    ``placements``, ``rates_hz`` and ``seconds`` of a window (lowest, highest; empty: no such stream) say where from.
     """
     out: dict[str, dict[str, Any]] = {}
-    known = [windows.corpus.entries[i] for i in np.unique(windows.index.recording)]
+    index = windows.index if rows is None else windows.index.take(rows)
+    known = [windows.corpus.entries[i] for i in np.unique(index.recording)]
+    seconds = index.end_s - index.start_s
     for slot in slots(windows.inputs):
         fitting = (next((s.contract for s in entry.streams if slot.fits(s)), None) for entry in known)
         used = [contract for contract in fitting if contract is not None]
@@ -46,23 +50,49 @@ def contracts(windows: Windows) -> dict[str, dict[str, Any]]:
             "skeleton": sorted({c.skeleton for c in used if c.skeleton is not None}),
             "placements": sorted({c.placement for c in used if c.placement is not None}),
             "rates_hz": [min(c.rate_hz for c in used), max(c.rate_hz for c in used)] if used else [],
+            "seconds": [float(seconds.min()), float(seconds.max())] if used else [],
         }
     return out
 
 
 def check_contracts(trained: Mapping[str, Mapping[str, Any]], windows: Windows) -> None:
-    """Raise ``ContractError`` where windows hold what the model was not trained on and cannot be converted to."""
+    """Raise ``ContractError`` where windows hold what the model was not trained on and cannot be converted to.
+
+    That is a stream that it never saw, gravity or a skeleton that it never saw, or windows whose length in seconds
+    is more than twice away from all that it saw.
+    """
+    hint = "Train on such recordings, or make a corpus without them (kinjo import --modalities)."
     for key, given in contracts(windows).items():
+        known = trained[key]
+        if not given["seconds"]:
+            continue
+        if not known["seconds"]:
+            raise ContractError(key, "stream", "none: training had no such stream", given["quantity"], hint)
         for name in ("gravity", "skeleton"):
-            foreign = [value for value in given[name] if value not in trained[key][name]]
-            if foreign and trained[key][name]:
-                expected, found = (", ".join(map(str, values)) for values in (trained[key][name], foreign))
-                raise ContractError(key, name, expected, found, "Train on such recordings, or leave this stream out.")
+            foreign = [value for value in given[name] if value not in known[name]]
+            if foreign:
+                raise ContractError(key, name, ", ".join(map(str, known[name])), ", ".join(map(str, foreign)), hint)
+        low, high = known["seconds"]
+        if given["seconds"][0] < low / 2 or given["seconds"][1] > 2 * high:
+            expected, found = f"windows of {low:.2f} to {high:.2f} s", "{:.2f} to {:.2f} s".format(*given["seconds"])
+            raise ContractError(
+                key, "seconds", expected, found, "Cut windows as in training ([windows] in the recipe)."
+            )
 
 
-def save(model: mumae.MuMAE, recipe: Recipe, path: Path, windows: Windows, **provenance: Any) -> None:
-    """Weights, recipe, contracts and provenance in one safetensors file."""
-    meta = {"method": "mumae", "recipe": recipe.to_dict(), "contracts": contracts(windows), **provenance}
+def digest(windows: Windows, rows: NDArray[Any], labels: NDArray[Any] | None = None) -> str:
+    """A fingerprint of the windows that a run trains on: recordings, spans and labels."""
+    index = windows.index.take(rows)
+    names = [windows.corpus.recordings[i] for i in index.recording]
+    text = json.dumps([names, index.start_s.tolist(), index.end_s.tolist(), [] if labels is None else list(labels)])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def save(
+    model: mumae.MuMAE, recipe: Recipe, path: Path, windows: Windows, rows: NDArray[Any], **provenance: Any
+) -> None:
+    """Weights, recipe, contracts of the training windows and provenance in one safetensors file."""
+    meta = {"method": "mumae", "recipe": recipe.to_dict(), "contracts": contracts(windows, rows), **provenance}
     checkpoint.save(path, model.state_dict(), meta)
 
 
@@ -95,9 +125,11 @@ def pretrain(
         raise ValueError("no windows to train on: the split part or the corpus is empty")
     task = mumae.Pretrain(new_model(recipe, seed))
     draw = sampler(windows, rows, recipe.pretrain.batch_size, recipe.augment)
-    meta = {"recipe": recipe.to_dict(), "windows": len(rows)}
+    meta = {"recipe": recipe.to_dict(), "windows": digest(windows, rows)}
     fit(task, draw, recipe.pretrain, out, seed=seed, meta=meta, progress=progress, title="pre-train")
-    save(task.model, recipe, out / "model.safetensors", windows, stage="pretrain", seed=seed, **(provenance or {}))
+    save(
+        task.model, recipe, out / "model.safetensors", windows, rows, stage="pretrain", seed=seed, **(provenance or {})
+    )
     return task.model
 
 
@@ -119,10 +151,11 @@ def finetune(
     classes, numbers = np.unique(labels, return_inverse=True)
     task = mumae.Finetune(model, len(classes), torch.Generator().manual_seed(seed))
     draw = sampler(windows, rows, recipe.finetune.batch_size, recipe.augment, numbers)
-    meta = {"recipe": recipe.to_dict(), "windows": len(rows), "classes": len(classes)}
+    start = hashlib.sha256(b"".join(p.detach().cpu().numpy().tobytes() for p in model.parameters())).hexdigest()
+    meta = {"recipe": recipe.to_dict(), "windows": digest(windows, rows, numbers.tolist()), "start": start}
     fit(task, draw, recipe.finetune, out, seed=seed, meta=meta, progress=progress, title="fine-tune")
     facts = {"classes": [str(c) for c in classes], **(provenance or {})}
-    save(task.model, recipe, out / "model.safetensors", windows, stage="finetune", seed=seed, **facts)
+    save(task.model, recipe, out / "model.safetensors", windows, rows, stage="finetune", seed=seed, **facts)
     return task.model
 
 
@@ -130,7 +163,7 @@ def finetune(
 def embed(
     model: mumae.MuMAE, windows: Windows, rows: NDArray[Any] | None = None, batch_size: int = 64
 ) -> dict[str, NDArray[np.float32]]:
-    """One embedding per window and modality, ``(rows, dim)``; rows without the modality are zero."""
+    """One embedding per window and modality, ``(rows, 2 * dim)``; rows without the modality are zero."""
     rows = np.arange(len(windows)) if rows is None else np.asarray(rows)
     model.eval()
     device = next(model.parameters()).device  # a training leaves the model where it was trained

@@ -35,6 +35,18 @@ class Augment:
 
 
 @dataclass(frozen=True)
+class Cut:
+    """How recordings are cut: windows of ``length_s`` every ``hop_s`` seconds; 0 takes whole labelled segments."""
+
+    length_s: float = 0.0
+    hop_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.length_s < 0 or self.hop_s < 0 or (self.length_s > 0) != (self.hop_s > 0):
+            raise ValueError("length_s and hop_s are both positive (sliding windows) or both 0 (whole segments)")
+
+
+@dataclass(frozen=True)
 class Recipe:
     """What is read, the sizes of the model, and both stages of training."""
 
@@ -44,6 +56,7 @@ class Recipe:
     pretrain: Schedule = field(default_factory=Schedule)
     finetune: Schedule = field(default_factory=Schedule)
     augment: Augment = field(default_factory=Augment)
+    windows: Cut = field(default_factory=Cut)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; ``Recipe.from_dict`` is the inverse. Kept in every checkpoint."""
@@ -67,6 +80,7 @@ class Recipe:
             pretrain=_build(Schedule, values.get("pretrain", {}), f"{where}: [pretrain]"),
             finetune=_build(Schedule, values.get("finetune", {}), f"{where}: [finetune]"),
             augment=_build(Augment, values.get("augment", {}), f"{where}: [augment]"),
+            windows=_build(Cut, values.get("windows", {}), f"{where}: [windows]"),
         )
 
     @classmethod

@@ -97,18 +97,21 @@ def fit(
     fabric.launch()
     optimizer = make_optimizer(task, schedule)
     run = json.loads(json.dumps({**(meta or {}), "schedule": asdict(schedule), "seed": seed}))
-    first = _resume(out, task, optimizer, run)
     model, optimizer = fabric.setup(task, optimizer)
+    first = _resume(out, task, optimizer, run)  # after setup: moments go to where the weights are
     model.train()
     saved, losses = time.monotonic(), {}
-    with _bar(title, schedule.steps, first, progress and fabric.is_global_zero) as advance, _log(out, first) as log:
+    with (
+        _bar(title, schedule.steps, first, progress and fabric.is_global_zero) as advance,
+        _log(out, first, fabric.is_global_zero) as log,
+    ):
         for step in range(first, schedule.steps):
             for group in optimizer.param_groups:
                 group["lr"] = schedule.lr_at(step)
             losses = _step(fabric, model, optimizer, draw, schedule, step_generator(seed, step, fabric.global_rank))
             total = sum(losses.values())
             done = step + 1
-            if fabric.is_global_zero and (done % 10 == 0 or done == schedule.steps):
+            if log and (done % 10 == 0 or done == schedule.steps):
                 log.write(json.dumps({"step": done, "lr": schedule.lr_at(step), "loss": total, **losses}) + "\n")
                 log.flush()
             if fabric.is_global_zero and time.monotonic() - saved > schedule.save_every_s:
@@ -149,7 +152,7 @@ def _save(out: Path, task: nn.Module, optimizer: Any, step: int, run: Mapping[st
     checkpoint.save(out / "last.safetensors", state, {**run, "step": step})
 
 
-def _resume(out: Path, task: nn.Module, optimizer: torch.optim.Optimizer, run: dict[str, Any]) -> int:
+def _resume(out: Path, task: nn.Module, optimizer: Any, run: dict[str, Any]) -> int:
     """Put the state in ``out`` into task and optimiser; the step to go on from (0 where there is none)."""
     path = out / "last.safetensors"
     if not path.exists():
@@ -172,9 +175,13 @@ def _resume(out: Path, task: nn.Module, optimizer: torch.optim.Optimizer, run: d
 
 
 class _log:
-    """``metrics.jsonl`` opened for appending, lines past the resume point dropped first."""
+    """``metrics.jsonl`` opened for appending, lines past the resume point dropped first; other ranks get ``None``."""
 
-    def __init__(self, out: Path, first: int) -> None:
+    def __init__(self, out: Path, first: int, first_rank: bool) -> None:
+        self.file = None
+        if not first_rank:
+            self.path = None
+            return
         out.mkdir(parents=True, exist_ok=True)
         self.path = out / "metrics.jsonl"
         if self.path.exists():
@@ -189,11 +196,12 @@ class _log:
             os.replace(temporary, self.path)
 
     def __enter__(self) -> Any:
-        self.file = self.path.open("a")
+        self.file = self.path.open("a") if self.path else None
         return self.file
 
     def __exit__(self, *_: object) -> None:
-        self.file.close()
+        if self.file:
+            self.file.close()
 
 
 class _bar:

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from kinjo import learn
-from kinjo.batches import Windows
-from kinjo.corpus import NULL, Corpus, segment_windows
+from kinjo.batches import Windows, cut
+from kinjo.corpus import NULL, Corpus
 from kinjo.evaluate.fewshot import Protocol, Score, classify, sample_episodes, score
 
 
@@ -22,8 +22,10 @@ def evaluate(
     Raises ``ContractError`` where the corpus holds streams that the model was not trained on.
     """
     model, recipe, header = learn.load(path)
-    index = segment_windows(corpus, corpus.recordings if ids is None else ids)
+    index = cut(corpus, corpus.recordings if ids is None else ids, recipe)
     index = index.take(index.label_names != NULL)
+    if not len(index):
+        raise ValueError("no labelled window: few-shot evaluation needs recordings with labelled segments")
     windows = Windows(corpus, index, recipe.inputs)
     learn.check_contracts(header["contracts"], windows)
     parts = learn.embed(model, windows)
@@ -34,6 +36,8 @@ def evaluate(
     table = corpus.table
     labels = np.asarray(index.label_names, str)
     subjects, recordings = (np.asarray(column, str)[index.recording] for column in (table.subjects, table.ids))
+    if set(subjects) <= {"unknown"}:  # nobody says who it was: recordings stand in, and the interval is over them
+        subjects = recordings
     episodes = sample_episodes(labels, subjects, recordings, protocol, np.random.default_rng(seed))
     chosen = {name: [name] for name in present} | ({"all": present} if len(present) > 1 else {})
     return {

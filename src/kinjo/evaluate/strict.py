@@ -50,11 +50,24 @@ class Clips:
         if unknown or not len(labels):
             raise ValueError(
                 f"the strict protocol is UTD-MHAD's; this corpus has {unknown or 'no labelled clips'}. "
-                "Make the corpus with: kinjo import utd_mhad DATA -o CORPUS"
+                "Make the corpus with: kinjo import utd_mhad --data DATA -o CORPUS"
             )
         table = corpus.table
         who, what = (np.asarray([str(x) for x in column])[index.recording] for column in (table.subjects, table.ids))
         return cls(Windows(corpus, index, recipe.inputs), labels, who, what)
+
+    def missing(self, modalities: Sequence[str]) -> NDArray[np.bool_]:
+        """``True`` where a clip has nothing of a modality, (n, modalities)."""
+        every = self.windows.tensors(np.arange(len(self.labels)))
+        gone = {
+            m: [
+                every[f"{key}.missing"].all(1).numpy()
+                for key, spec in self.windows.inputs.items()
+                if spec.modality == m
+            ]
+            for m in modalities
+        }
+        return np.stack([np.all(gone[m], axis=0) for m in modalities], 1)
 
     def rows(self, classes: Sequence[Any]) -> NDArray[np.intp]:
         """The clips of ``classes``."""
@@ -68,20 +81,25 @@ def folds() -> tuple[Fold, ...]:
 
 def train_fold(recipe: Recipe, clips: Clips, fold: Fold, seed: int, work: Path, *, progress: bool = True) -> Embedded:
     """Embeddings of all clips, by modality, from a model trained on ``fold.train`` alone. Kept in ``work``."""
-    key = hashlib.sha256(json.dumps(recipe.to_dict(), sort_keys=True).encode()).hexdigest()[:12]
+    what = [recipe.to_dict(), learn.digest(clips.windows, np.arange(len(clips.labels)), clips.labels)]
+    key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
     folder = work / f"{recipe.name}-{key}" / fold.name / f"seed{seed}"
     kept = folder / "embeddings.npz"
     if kept.exists():
         with np.load(kept) as file:
             return {name: file[name] for name in file.files}
     rows = clips.rows(fold.train)
+    facts = {"fold": fold.name, "commit": report.commit(), "trained_on": [str(c) for c in fold.train]}
     model = learn.new_model(recipe, seed)
     if recipe.pretrain.steps > 0:
-        model = learn.pretrain(recipe, clips.windows, rows, folder / "pretrain", seed=seed, progress=progress)
+        model = learn.pretrain(
+            recipe, clips.windows, rows, folder / "pretrain", seed=seed, progress=progress, provenance=facts
+        )
     labels = clips.labels[rows]
     model = learn.finetune(
-        recipe, model, clips.windows, rows, labels, folder / "finetune", seed=seed, progress=progress
-    )
+        recipe, model, clips.windows, rows, labels, folder / "finetune",
+        seed=seed, progress=progress, provenance=facts,
+    )  # fmt: skip
     embedded = learn.embed(model, clips.windows)
     temporary = kept.with_suffix(".tmp.npz")
     np.savez(temporary, **embedded)  # type: ignore[arg-type]
@@ -108,6 +126,13 @@ def evaluate(
     """
     clips = Clips.of(corpus, recipe)
     modalities = list(recipe.model.modalities)
+    if part == "test" and len(seeds) < 3:
+        raise ValueError(
+            f"a test needs at least 3 seeds, given {len(seeds)}; to choose by validation classes 1 is enough"
+        )
+    absent = [c for c in utd_mhad.CARD.classes if c not in clips.labels]
+    if absent:
+        raise ValueError(f"the corpus has no clips of {', '.join(absent)}: the strict protocol needs all 27 classes")
     chosen = subsets or [[m] for m in modalities] + ([modalities] if len(modalities) > 1 else [])
     runs = {
         (fold.name, seed): train_fold(recipe, clips, fold, seed, work, progress=progress)
@@ -119,20 +144,20 @@ def evaluate(
     results = {
         "_".join(subset): evaluate_folds(
             lambda fold, seed, subset=subset: [runs[fold.name, seed][m] for m in subset],
-            *known, seeds=seeds, part=part,
+            *known, seeds=seeds, part=part, missing=clips.missing(subset),
         )
         for subset in chosen
     }  # fmt: skip
     if with_baselines:
         results |= {
-            name: evaluate_folds(embed, *known, seeds=seeds, part=part)
-            for name, embed in minirocket(clips, chosen).items()
+            name: evaluate_folds(embed, *known, seeds=seeds, part=part, missing=clips.missing(subset))
+            for name, (subset, embed) in minirocket(clips, chosen).items()
         }
     return results
 
 
-def minirocket(clips: Clips, subsets: Sequence[Sequence[str]]) -> dict[str, Any]:
-    """Embedding functions ``(fold, seed) -> array`` of MiniRocket on the same windows, for subsets without video.
+def minirocket(clips: Clips, subsets: Sequence[Sequence[str]]) -> dict[str, tuple[Sequence[str], Any]]:
+    """MiniRocket on the same windows: subsets without video, each with its function ``(fold, seed) -> arrays``.
 
     Features are fitted and standardised on the fold's training classes. IMU comes twice: as it is
     (``minirocket_imu``), and centred and scaled per clip (``minirocket_scaled_imu``), which is much stronger.
@@ -160,9 +185,8 @@ def minirocket(clips: Clips, subsets: Sequence[Sequence[str]]) -> dict[str, Any]
             continue
         for imu in ("imu", "scaled_imu"):
             kinds = [imu if m == "imu" else m for m in subset]
-            out["minirocket_" + "_".join(kinds)] = lambda fold, seed, kinds=kinds: [
-                features(kind, fold, seed) for kind in kinds
-            ]
+            embed = lambda fold, seed, kinds=kinds: [features(kind, fold, seed) for kind in kinds]  # noqa: E731
+            out["minirocket_" + "_".join(kinds)] = subset, embed
     return out
 
 
@@ -172,7 +196,9 @@ def one_fold(embeddings: Embeddings, clips: Clips, fold: Fold, protocol: Protoco
     rng = np.random.default_rng(seed)
     labels, subjects = clips.labels[rows], clips.subjects[rows]
     episodes = sample_episodes(labels, subjects, clips.recordings[rows], protocol, rng)
-    answers = classify([x[rows] for x in as_parts(embeddings)], episodes)
+    parts = [x[rows] for x in as_parts(embeddings)]
+    gone = np.stack([np.abs(x).sum(1) == 0 for x in parts], 1)  # a clip without the modality is embedded as zero
+    answers = classify(parts, episodes, missing=gone)
     return score(episodes, answers, labels, subjects, rng=rng)
 
 

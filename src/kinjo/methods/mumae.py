@@ -10,6 +10,8 @@ Deviations, each with its reason:
   as published): with hundreds of clips instead of tens of thousands they are worth much;
 - pose is a further stream, masked at the same moments as the sensors: it is sampled motion like them;
 - sensor tokens are contiguous patches, since the published strided ones turn in-painting into super-resolution;
+- sensors hide 0.75 of their slots, not 0.9; the decoder is one block deep; branches start small (LayerScale):
+  all for the size of the data, none tuned on test classes;
 - amplitude and gravity stay in the input (published: min-max per clip, which loses both);
 - a stream may be missing from any window: its tokens are not attended to and earn no loss;
 - one modality is embedded by the means of its tokens before and after the encoder, so that every recording has an
@@ -58,6 +60,11 @@ class Config:
     def __post_init__(self) -> None:
         if self.stem not in ("conv", "linear"):
             raise ValueError(f"stem must be conv or linear, given {self.stem!r}")
+        if self.dim % 16 or self.dim % self.heads or self.decoder_dim % self.decoder_heads or self.decoder_dim % 2:
+            raise ValueError(
+                f"dim {self.dim} must be a multiple of 16 and of heads {self.heads}; decoder_dim {self.decoder_dim} an "
+                f"even multiple of decoder_heads {self.decoder_heads}"
+            )
 
     @property
     def modalities(self) -> dict[str, list[str]]:
