@@ -49,7 +49,7 @@ def test_more_windows_of_the_same_people_do_not_narrow_the_interval():
     rng = np.random.default_rng(0)
     subjects, classes, right = rng.integers(0, 6, 600), rng.integers(0, 5, 600), rng.random(600) < 0.7
     once = accuracy_interval(subjects, classes, right, np.random.default_rng(3))
-    often = accuracy_interval(*(np.tile(v, 20) for v in (subjects, classes, right)), np.random.default_rng(3))
+    often = accuracy_interval(np.tile(subjects, 20), np.tile(classes, 20), np.tile(right, 20), np.random.default_rng(3))
     assert once == pytest.approx(often)
 
 

@@ -72,8 +72,8 @@ def resize(frames: NDArray[Any], size: tuple[int, int], *, holes: bool = False) 
         return np.asarray(frames, np.float32)
     rows, columns = _area_weights(frames.shape[1], height), _area_weights(frames.shape[2], width).T
     if holes:  # a person fills a fifth of a frame: what no frame has read adds nothing, and is most of the work
-        read = frames.any(axis=(0, *range(3, frames.ndim)))
-        down, across = _extent(read.any(axis=1)), _extent(read.any(axis=0))
+        read = np.asarray(frames.any(axis=(0, *range(3, frames.ndim))))
+        down, across = _extent(np.logical_or.reduce(read, 1)), _extent(np.logical_or.reduce(read, 0))
         frames, rows, columns = frames[:, down, across], rows[:, down], columns[across]
     planes = np.moveaxis(np.asarray(frames, np.float32), -1, 1) if frames.ndim == 4 else frames.astype(np.float32)
     mean = rows @ planes @ columns
