@@ -164,6 +164,7 @@ def test_clocks_that_cannot_be_mended() -> None:
     assert fault(_at(stream, np.full(600, np.nan)), repair=True) == "times"
     assert fault(_at(stream, np.floor(np.arange(600) / RATE)), repair=True) == "times"  # whole seconds
     assert fault(_at(stream, np.arange(600) % 40 / RATE), repair=True) == "times"  # 14 restarts
+    assert fault(_at(stream, np.arange(600) * 1000 / RATE), repair=True) == "rate_hz"  # milliseconds
     assert fault(replace(stream, start_s=float("nan")), repair=True) == "start_s"
 
 

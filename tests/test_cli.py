@@ -210,6 +210,15 @@ def test_import_of_some_modalities(run, data: Path, tmp_path: Path):
     assert {s.contract.modality for s in entry.streams} == {"imu", "pose"}
 
 
+def test_an_import_with_other_options_does_not_go_on(run, data: Path, tmp_path: Path):
+    given = ("import", "utd-mhad", "--data", data, "--skip-bad", "-o", tmp_path / "corpus")
+    assert run(*given, "--modalities", "imu")[0] == 0
+    assert run(*given, "--modalities", "imu")[0] == 0
+    code, _, err = run(*given)
+    assert code == 1
+    assert "was begun with utd_mhad, modalities imu, now utd_mhad, modalities all" in err
+
+
 def test_what_is_absent_stops_an_import_that_may_not_skip(run, data: Path, tmp_path: Path):
     code, out, err = run("import", "utd_mhad", "--data", data, "-o", tmp_path / "c")
     assert (code, out) == (1, "")

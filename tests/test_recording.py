@@ -44,6 +44,8 @@ def test_slices_of_a_stream_agree_with_the_whole(n: int, start: int, stop: int, 
     values, times = np.arange(n * 3.0).reshape(n, 3), np.arange(n) / 50.0 + 2.0
     stream = Stream.of("a", ACC, values, start_s=2.0, times=times if uneven else None)
     np.testing.assert_array_equal(stream.values(start, stop), values[max(start, 0) : max(stop, start, 0)])
+    np.testing.assert_allclose(stream.clock(start, stop), times[max(start, 0) : max(stop, start, 0)])
+    assert len(stream.mask(start, stop)) == len(stream.values(start, stop))
     np.testing.assert_allclose(stream.clock(), times)
     assert stream.mask().shape == (n,)
     assert not stream.mask().any()

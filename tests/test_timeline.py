@@ -207,7 +207,7 @@ def test_at_slices_and_iteration_agree() -> None:
     assert part.scores.times[-1, 0] < 30.7
     assert timeline[:] == timeline
     assert len(timeline[100:]) == 0
-    assert timeline.at(timeline[0].start_s) == timeline[0]
+    assert timeline.at(timeline[0].start_s) == timeline[0] == timeline[np.arange(1)[0]]
     assert timeline.at(timeline.segments[-1].end_s) is None
     assert timeline.at(-1.0) is None
 
@@ -327,6 +327,9 @@ def test_csv_from_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "wrong.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(ValueError, match="start_s"):
         Timeline.from_csv(tmp_path / "wrong.csv")
+    (tmp_path / "word.csv").write_text("start_s,end_s,label\n0,1,walk\n1,two,walk\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"word\.csv: line 3"):
+        Timeline.from_csv(tmp_path / "word.csv")
     (tmp_path / "new.json").write_text('{"format": 99}', encoding="utf-8")
     with pytest.raises(ValueError, match="format 99"):
         Timeline.from_json(tmp_path / "new.json")

@@ -26,6 +26,9 @@ SUBSAMPLE = 20_000
 RESETS = 10
 """A clock that starts again more often than this is not repaired."""
 
+RATE_FACTOR = 20.0
+"""A measured rate that is further from the stated one than this is not repaired: the clock does not count seconds."""
+
 
 @dataclass
 class _Report:
@@ -153,7 +156,11 @@ def _check_rate(stream: Stream, clock: NDArray[np.float64], report: _Report) -> 
     measured, stated = 1.0 / float(np.median(np.diff(clock))), stream.contract.rate_hz
     if abs(measured / stated - 1.0) <= 0.2:
         return stream
-    report.mend("rate_hz", f"{stated:g} Hz", f"{measured:g} Hz by the clock", "the contract gets the measured rate")
+    expected, given = f"{stated:g} Hz", f"{measured:g} Hz by the clock"
+    if not 1 / RATE_FACTOR < measured / stated < RATE_FACTOR:
+        hint = "Give times in seconds (are these milliseconds?), or the true rate in the contract."
+        report.fail("rate_hz", expected, given, hint)
+    report.mend("rate_hz", expected, given, "the contract gets the measured rate")
     return replace(stream, contract=replace(stream.contract, rate_hz=measured))
 
 

@@ -100,15 +100,14 @@ def import_(
     from kinjo.datasets import load
     from kinjo.recording import ContractError, Recording
 
+    name = dataset.replace("-", "_")
     chosen = tuple(m.strip() for m in modalities.split(",") if m.strip()) or None
     bad: list[str] = []
 
     def checked() -> Any:
-        for recording in load(
-            dataset.replace("-", "_"), data or Path("data"), modalities=chosen, skip_bad=skip_bad, report=bad
-        ):
+        for recording in load(name, data or Path("data"), modalities=chosen, skip_bad=skip_bad, report=bad):
             try:
-                numbers = {n: s for n, s in recording.streams.items() if s.contract.modality != "video"}
+                numbers = {key: s for key, s in recording.streams.items() if s.contract.modality != "video"}
                 mended, findings = check(Recording(recording.id, numbers), repair=repair)
             except ContractError as error:
                 if not skip_bad:
@@ -120,7 +119,8 @@ def import_(
                 recording = recording.with_stream(stream)
             yield recording
 
-    kept = corpus.write(checked(), out, video=corpus.VideoSize(video_size))
+    origin = f"{name}, modalities {'+'.join(chosen or ()) or 'all'}" + (", repaired" if repair else "")
+    kept = corpus.write(checked(), out, video=corpus.VideoSize(video_size), origin=origin)
     for line in bad:
         say(line)
     result = {"corpus": str(out), "recordings": len(kept), "reported": len(bad)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -53,6 +54,12 @@ class DemoResult:
         return "\n".join([*lines, "", f"{self.seconds:.0f} s; picture: {self.picture}"])
 
 
+def finished(result: DemoResult) -> DemoResult:
+    """The result, written as JSON beside its picture."""
+    result.picture.with_suffix(".json").write_text(json.dumps(result.to_dict(), indent=1) + "\n")
+    return result
+
+
 def demo_recipe() -> Recipe:
     """A wrist's accelerometer and gyroscope, 10 s at 10 Hz, as two synchronised sensors."""
     inputs = {q: SensorInput(q, samples=100, slots=20) for q in ("acc", "gyro")}
@@ -100,7 +107,7 @@ def basic_motions(out: Path, *, seed: int = 0, progress: bool = True) -> DemoRes
         f"4-way 1-shot, {EPISODES:,} draws of examples from the training part, all 40 test recordings asked; "
         "pre-trained on the training part without labels; same students in both parts"
     )
-    return DemoResult(title, protocol, accuracy, interval, time.monotonic() - start, picture)
+    return finished(DemoResult(title, protocol, accuracy, interval, time.monotonic() - start, picture))
 
 
 def crossed_episodes(
@@ -147,7 +154,7 @@ def utd_mhad(data: Path, out: Path, *, progress: bool = True) -> DemoResult:
     title = "UTD-MHAD: five unseen activities from one example each (first class fold, one seed)"
     picture = out / "oneshot-utd.png"
     plot_bars(accuracy, interval, picture, title=title, chance=0.2)
-    return DemoResult(title, protocol.describe(), accuracy, interval, time.monotonic() - start, picture)
+    return finished(DemoResult(title, protocol.describe(), accuracy, interval, time.monotonic() - start, picture))
 
 
 def utd_recipe() -> Recipe:

@@ -130,19 +130,22 @@ class Stream:
 
     def values(self, start: int = 0, stop: int | None = None) -> NDArray[Any]:
         """Samples ``[start, stop)``; indices are clipped to the stream."""
-        stop = self.length if stop is None else min(stop, self.length)
-        return self.read(max(start, 0), max(stop, start, 0))
+        return self.read(*self._clipped(start, stop))
+
+    def _clipped(self, start: int, stop: int | None) -> tuple[int, int]:
+        start = min(max(start, 0), self.length)
+        return start, self.length if stop is None else max(min(stop, self.length), start)
 
     def clock(self, start: int = 0, stop: int | None = None) -> NDArray[np.float64]:
-        """Times in seconds of samples ``[start, stop)``."""
-        stop = self.length if stop is None else min(stop, self.length)
+        """Times in seconds of samples ``[start, stop)``, clipped as in ``values``."""
+        start, stop = self._clipped(start, stop)
         if self.times is not None:
             return np.asarray(self.times[start:stop], np.float64)
         return self.start_s + np.arange(start, stop, dtype=np.float64) / self.contract.rate_hz
 
     def mask(self, start: int = 0, stop: int | None = None) -> NDArray[np.bool_]:
-        """``True`` where samples ``[start, stop)`` are missing."""
-        stop = self.length if stop is None else min(stop, self.length)
+        """``True`` where samples ``[start, stop)`` are missing, clipped as in ``values``."""
+        start, stop = self._clipped(start, stop)
         return np.zeros(stop - start, bool) if self.missing is None else np.asarray(self.missing[start:stop])
 
     @property

@@ -285,7 +285,7 @@ class Timeline:
     def __getitem__(self, key: slice) -> Timeline: ...
     def __getitem__(self, key: int | slice) -> Span | Timeline:
         """``timeline[2]``: a span by number. ``timeline[1.5:20.0]``: the part between two times in seconds."""
-        if isinstance(key, int):
+        if not isinstance(key, slice):
             return self.segments[key]
         if key.step is not None:
             raise ValueError("a timeline is cut in seconds, [start:end], without a step")
@@ -372,11 +372,13 @@ class Timeline:
             rows = csv.DictReader(file)
             if not set(Span._fields[:3]) <= set(rows.fieldnames or ()):
                 raise ValueError(f"{path}: expected columns {', '.join(Span._fields)}, found {rows.fieldnames}")
-            read = (
-                Span(float(r["start_s"]), float(r["end_s"]), r["label"], float(r.get("confidence") or 1.0))
-                for r in rows
-            )
-            spans = tuple(read)
+            try:
+                spans = tuple(
+                    Span(float(r["start_s"]), float(r["end_s"]), r["label"], float(r.get("confidence") or 1.0))
+                    for r in rows
+                )
+            except (ValueError, TypeError) as error:
+                raise ValueError(f"{path}: line {rows.line_num}: expected numbers and a label ({error})") from error
         return cls(spans, _words(spans) if labels is None else tuple(labels), recording, source)
 
     def to_json(self, path: str | os.PathLike[str]) -> None:

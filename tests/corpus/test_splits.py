@@ -63,7 +63,7 @@ def test_by_recording_follows_the_seed_and_the_share(people: Corpus) -> None:
     assert len({split["train"] for split in splits}) > 1
     assert all(len(split["train"]) == 24 and len(split["test"]) == 12 and split.dropped == 12 for split in splits)
     assert splits[0].shared == ("subject",)
-    for bad in ({"a": 0.7, "b": 0.7}, {"a": 0.0}, {}):
+    for bad in ({"a": 0.7, "b": 0.7}, {"a": 0.0}, {"a": float("nan")}, {}):
         with pytest.raises(CorpusError, match="shares must be"):
             corpus.by_recording(people, bad)
     with pytest.raises(CorpusError, match="4 subject groups cannot fill 5 parts"):

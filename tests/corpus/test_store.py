@@ -221,7 +221,15 @@ def recordings():
         yield Recording(f"r{k}", {"acc": Stream.of("acc", acc, rng.normal(size=(100, 3))),
                                   "depth": Stream.of("depth", depth, video)})
 """
-CHILD = RECORDINGS + "corpus.write(recordings(), sys.argv[1], shard_mb=0.01)"
+CHILD = (
+    RECORDINGS
+    + """
+def endless():
+    yield from recordings()
+    time.sleep(600)  # however slow the machine, the child is there to be killed
+corpus.write(endless(), sys.argv[1], shard_mb=0.01)
+"""
+)
 
 
 def test_killed_at_any_moment_then_resumed(tmp_path: Path) -> None:
@@ -318,6 +326,17 @@ def test_faults_in_what_is_given_are_named(tmp_path: Path, made: Make) -> None:
     short = replace(made("a").streams["acc"], length=500)
     with pytest.raises(CorpusError, match=r"'a', stream 'acc': samples 0\.\.499 .* gave \(200, 3\)"):
         corpus.write([made("a").with_stream(short)], tmp_path / "short")
+    acc, clock = made("a").streams["acc"], np.arange(200) / 50.0
+    for change, field in (
+        ({"times": clock[:9]}, "times"),
+        ({"times": clock[::-1]}, "times"),
+        ({"times": np.where(clock == 1.0, np.nan, clock)}, "times"),
+        ({"missing": np.zeros(9, bool)}, "missing"),
+        ({"missing": np.zeros(200, np.int64)}, "missing"),
+        ({"start_s": float("nan")}, "start_s"),
+    ):
+        with pytest.raises(CorpusError, match=rf"'a', stream 'acc': {field} must be .* Mend the source"):
+            corpus.write([made("a").with_stream(replace(acc, **change))], tmp_path / "clocks")
     wrong = replace(short, contract=replace(short.contract, units="furlong"))
     with pytest.raises(ContractError, match="furlong"):
         corpus.write([made("a").with_stream(wrong)], tmp_path / "units")

@@ -45,6 +45,15 @@ def test_depth_is_kept_to_the_millimetre(tmp_path: Path, contracts: dict[str, Co
     assert opened.verify() == 4
 
 
+def test_depth_that_is_no_distance_is_no_reading(tmp_path: Path, contracts: dict[str, Contract]) -> None:
+    metres = np.full((2, 8, 8), 2.0, np.float32)
+    metres[:, 0, :5] = np.inf, -np.inf, np.nan, -1.0, 0.0
+    opened = corpus.write([Recording("a", {"d": lazy("d", contracts["depth"], metres)})], tmp_path, video=VideoSize(4))
+    values = opened.recording("a").streams["d"].values()
+    assert values.shape == (2, 4, 4)
+    np.testing.assert_array_equal(values, 2000)
+
+
 @pytest.mark.parametrize("rate", [7.3, 25.0, 29.97, 30.0, 120.0, 400.0])
 def test_any_frame_is_found_at_any_rate(tmp_path: Path, contracts: dict[str, Contract], rate: float) -> None:
     numbers = np.zeros((150, 4, 4), np.uint16) + np.arange(150, dtype=np.uint16)[:, None, None] + 1
@@ -153,6 +162,20 @@ def test_area_average_keeps_the_mean_and_ignores_holes(h: int, w: int, hh: int, 
     holed = np.where(rng.random(frames.shape) < 0.4, 0, 5.0).astype(np.float32)
     small = video.resize(holed, (hh, ww), holes=True)
     assert np.all((np.abs(small - 5) < 1e-3) | (small == 0))
+
+
+@given(st.data(), st.integers(1, 9), st.integers(1, 9))
+def test_empty_ground_changes_nothing(data: st.DataObject, hh: int, ww: int) -> None:
+    body = np.random.default_rng(0).integers(0, 3000, (2, 7, 5)).astype(np.uint16)
+    top, left = data.draw(st.integers(0, 20)), data.draw(st.integers(0, 20))
+    frames = np.zeros((2, 27, 25), np.uint16)
+    frames[:, top : top + 7, left : left + 5] = body
+    sums, read = (video.resize(given, (hh, ww)) for given in (frames, (frames > 0).astype(np.uint16)))
+    sure = np.abs(read - 0.5) > 1e-3
+    expected = np.where(read >= 0.5, sums / np.maximum(read, 1e-6), 0.0)
+    small = video.resize(frames, (hh, ww), holes=True)
+    np.testing.assert_allclose(small[sure], expected[sure], rtol=1e-4)
+    assert not video.resize(np.zeros((2, 27, 25)), (hh, ww), holes=True).any()
 
 
 def test_area_average_by_hand() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinjo import corpus, signal
-from kinjo.corpus import NULL, Corpus, CorpusError, Slot, WindowIndex
+from kinjo.corpus import NULL, Corpus, CorpusError, Slot, WindowIndex, shard, writer
 from kinjo.recording import Contract, Recording, Segment, Stream
 
 Make = Callable[..., Recording]
@@ -138,6 +138,19 @@ def test_absent_streams_are_missing_and_placements_are_matched(tmp_path: Path, m
         assert not values[key].any()
     assert missing["pose"].all(1).tolist() == [False, False, True]
     assert missing["coco"].all()
+
+
+def test_a_window_of_a_long_stream_holds_the_window_alone(
+    tmp_path: Path, made: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "PIECE", 150)
+    monkeypatch.setattr(shard, "PIECE", 150)
+    opened = corpus.write([made("a")], tmp_path)
+    assert len(opened.entries[0].streams[0].rows) == 4
+    monkeypatch.setattr(Corpus, "view", lambda *_: pytest.fail("the whole stream was asked for"))
+    values, missing = one(opened, 0.5, 2.5, ACC)
+    np.testing.assert_array_equal(values, made("a").streams["acc"].values(25, 125))
+    assert not missing.any()
 
 
 def test_units_are_converted(tmp_path: Path, made: Make) -> None:

@@ -129,6 +129,21 @@ def test_one_bad_file(spoilt: Path, part: str, left: int):
     assert streams.get("a22_s2_t1") == gone[part]
 
 
+def test_depth_that_only_decoding_shows_to_be_bad_is_left_out(spoilt: Path):
+    path = spoilt / "Depth" / "a22_s2_t1_depth.mat"
+    damaged = bytearray(path.read_bytes())
+    damaged[-20] ^= 0xFF  # the header is whole, the numbers are not
+    path.write_bytes(damaged)
+    bad = next(iter(recordings(spoilt, only="a22_s2_t1")))
+    with pytest.raises(DatasetError, match=r"a22_s2_t1_depth\.mat"):
+        bad.streams["depth"].values()
+    report: list[str] = []
+    found = list(recordings(spoilt, only=CLIPS, skip_bad=True, report=report))
+    assert ["depth" in r.streams for r in found] == [True, False, True]
+    assert len(report) == 1
+    assert "a22_s2_t1_depth.mat" in report[0]
+
+
 def test_depth_of_another_length(spoilt: Path, layouts: ModuleType):
     rng = np.random.default_rng(0)
     (spoilt / "Depth" / "a1_s1_t1_depth.mat").write_bytes(layouts.mat("d_depth", layouts.depth(rng, 11)))

@@ -163,7 +163,7 @@ def _assign(groups: Collection[str], parts: Shares, seed: int, what: str) -> dic
 
 
 def _by_share(groups: list[str], shares: Mapping[str, float], seed: int, what: str) -> dict[str, str]:
-    if not shares or any(share <= 0 for share in shares.values()) or sum(shares.values()) > 1 + 1e-9:
+    if not shares or any(not share > 0 for share in shares.values()) or sum(shares.values()) > 1 + 1e-9:
         raise CorpusError(f"shares must be above 0 and sum to at most 1, given {dict(shares)}")
     if len(groups) < len(shares):
         raise CorpusError(f"{len(groups)} {what} groups cannot fill {len(shares)} parts. Use fewer parts.")

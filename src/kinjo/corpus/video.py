@@ -127,7 +127,9 @@ def _check_frames(stream: Stream, frames: NDArray[Any]) -> None:
 def _millimetres(stream: Stream, frames: NDArray[Any], size: tuple[int, int]) -> NDArray[np.uint16]:
     factor = UNITS["depth"][stream.contract.units] / UNITS["depth"]["mm"]
     metric = frames if factor == 1.0 else frames * factor
-    small = resize(np.nan_to_num(metric) if metric.dtype.kind == "f" else metric, size, holes=True)
+    if metric.dtype.kind != "u":  # some cameras say "too far" with infinity, and "too near" with a negative number
+        metric = np.where((metric > 0) & np.isfinite(metric), metric, 0)
+    small = resize(metric, size, holes=True)
     return np.clip(np.rint(small), 0, _MAX_MM).astype(np.uint16)
 
 

@@ -196,7 +196,8 @@ def _plan(corpus: Corpus, slot: Slot) -> _Plan:
 
 
 def _plain(entry: StreamEntry) -> bool:
-    return entry.finite and not entry.timed and not entry.masked
+    """Whether windows may be cut from a view of the whole stream; over several shard rows that would be a copy."""
+    return entry.finite and not entry.timed and not entry.masked and len(entry.rows) == 1
 
 
 def _shape(slot: Slot, entry: StreamEntry | None) -> tuple[int, ...]:

@@ -48,6 +48,7 @@ def write(
     resume: bool = True,
     progress: bool | None = None,
     total: int | None = None,
+    origin: str = "",
 ) -> Corpus:
     """Keep ``recordings`` in the folder ``root`` and open the corpus.
 
@@ -55,13 +56,16 @@ def write(
     ``shard_mb`` MiB. With ``resume`` recordings that are already in the corpus are skipped by id (an interrupted
     run goes on; more recordings may be added to a finished corpus); without it a corpus in ``root`` is replaced.
     ``progress`` shows a bar on stderr (``None``: where stderr is a terminal) with ``total`` recordings.
+    ``origin`` says how the recordings are made (which data set, modalities, repairs); a corpus begun with another
+    one is not resumed, since recordings already in it are skipped by id alone.
     Numbers are kept as float32, depth as millimetres, rgb as H.264; memory is that of one piece of one stream.
 
     Raises ``CorpusError`` where ``root`` holds something else, where an id comes twice, where settings differ from
-    those of the corpus being resumed, and ``ContractError`` where a stream's contract contradicts itself.
+    those of the corpus being resumed, and where a stream's times or mask do not fit its samples; ``ContractError``
+    where its contract contradicts itself.
     """
     root = Path(root)
-    settings = {"video": None if video is None else asdict(video), "shard_mb": shard_mb}
+    settings = {"video": None if video is None else asdict(video), "shard_mb": shard_mb, "origin": origin}
     _claim(root, resume)
     with _locked(root), _bar(progress, total) as advance:
         log = _load_log(root, settings)
@@ -159,6 +163,12 @@ def _load_log(root: Path, settings: dict[str, Any]) -> _Log:
             f"{root}: was begun with video={log.settings['video']}, now video={settings['video']} is asked for. "
             "Use the same size, another folder, or resume=False to write it anew."
         )
+    begun = log.settings.get("origin", "")
+    if begun != settings["origin"]:
+        raise CorpusError(
+            f"{root}: was begun with {begun or 'no origin'}, now {settings['origin'] or 'no origin'} is asked for. "
+            "Its recordings would be skipped by id: name another folder, or give the same options."
+        )
     log.settings = {**log.settings, "shard_mb": settings["shard_mb"]}
     for name in log.closed:
         check_size(root / name, name, log.files[name]["bytes"])
@@ -251,6 +261,7 @@ class _Writer:
             (self.root / "shards").mkdir(exist_ok=True)
             self.part = Part(self.root / (self._name() + ".part"))
         _check_names(recording)
+        _check_clocks(recording)
         files: dict[str, dict[str, Any]] = {}
         first, streams = len(self.part.sums), []
         for stream in recording.streams.values():
@@ -411,6 +422,23 @@ def _check_names(recording: Recording) -> None:
     for name, stream in recording.streams.items():
         if name != stream.name:
             raise CorpusError(f"recording '{recording.id}': stream '{stream.name}' is kept under the name '{name}'.")
+
+
+def _check_clocks(recording: Recording) -> None:
+    """One increasing time and one flag per sample: what is written otherwise could not be read back."""
+    for name, stream in recording.streams.items():
+        times, missing, wanted = stream.times, stream.missing, (stream.length,)
+        rises = times is None or (np.shape(times) == wanted and np.isfinite(times).all() and (np.diff(times) > 0).all())
+        if not rises:
+            fault = f"times must be {stream.length} finite, increasing seconds"
+        elif missing is not None and not (np.shape(missing) == wanted and np.asarray(missing).dtype == np.bool_):
+            fault = f"missing must be {stream.length} bools"
+        elif not np.isfinite(stream.start_s):
+            fault = f"start_s must be a finite time, given {stream.start_s}"
+        else:
+            continue
+        hint = "Mend the source, or run kinjo.checks.check(..., repair=True) first."
+        raise CorpusError(f"recording '{recording.id}', stream '{name}': {fault}. {hint}")
 
 
 def _videos_of(line: dict[str, Any]) -> list[str]:

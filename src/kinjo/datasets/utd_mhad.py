@@ -154,7 +154,8 @@ def recordings(
     The IMU file is needed in any case: it is the clip's clock. Raises ``DatasetError`` naming the first file that is
     absent or not as it should be. With ``skip_bad`` a bad pose or depth file leaves its stream out, a bad IMU file
     skips the clip, and each is a line in ``report`` (a warning without one). Damage within the numbers of an unpacked
-    depth file, which only decoding can show, is a ``DatasetError`` when the stream is read.
+    depth file, which only decoding can show, is a ``DatasetError`` when the stream is read; with ``skip_bad`` every
+    depth file is therefore decoded before its clip is given.
     """
     folder = find(root)
     if folder is None:
@@ -235,6 +236,8 @@ def _clips(
                     clock = streams["imu.acc"].end_s
                     make = _pose_stream if modality == "pose" else partial(_depth_stream, streams.get("pose"), decoded)
                     stream = make(files, names[clip], clock)
+                    if skip_bad and modality == "video":
+                        decoded(names[clip])  # kept for the reads that follow; later nobody could leave it out
                     streams[stream.name] = stream
             except DatasetError as error:
                 if not skip_bad:
