@@ -3,17 +3,7 @@
 import numpy as np
 import pytest
 
-from kinjo.evaluate.baselines import minirocket_embedding, raw_embedding, same_length, scaled_clips
-
-
-def test_same_length_keeps_ends_and_lines():
-    clips = [np.stack([np.linspace(0, 1, n), np.full(n, 3.0)], 1) for n in (5, 50, 1)]
-    x = same_length(clips, 11)
-    assert x.shape == (3, 2, 11)
-    np.testing.assert_allclose(x[:2, 0], [np.linspace(0, 1, 11)] * 2, atol=1e-6)
-    np.testing.assert_allclose(x[:, 1], 3.0)
-    with pytest.raises(ValueError, match="time, channels"):
-        same_length([np.zeros(5)])
+from kinjo.evaluate.baselines import minirocket_embedding, raw_embedding, scaled_clips
 
 
 def test_raw_embedding_is_scaled_by_the_training_clips():

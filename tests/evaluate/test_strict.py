@@ -84,6 +84,8 @@ def test_every_fold_trains_on_its_training_classes_alone(
         "minirocket": results["minirocket_imu"].value,
         "minirocket_scaled": results["minirocket_scaled_imu"].value,
     }
+    low, high = rows[0]["gain_ci95"]["minirocket"]
+    assert low <= results["imu"].value - results["minirocket_imu"].value <= high
     assert (tmp_path / "rows.png").stat().st_size > 10_000
 
 

@@ -1,14 +1,13 @@
 """What a sceptic would try first: embeddings that need no training, to be run in the same run on the same windows.
 
-Both work on arrays ``(n, channels, time)``; ``same_length`` makes one from clips of any length. Their embeddings are
-compared by cosine like those of a model.
+Both work on arrays ``(n, channels, time)``. Their embeddings are compared by cosine like those of a model.
 """
 
 from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,21 +15,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float32]
-
-
-def same_length(clips: Sequence[ArrayLike], steps: int = 128) -> Array:
-    """Clips ``(time, channels)`` of any length as ``(n, channels, steps)``, by linear interpolation.
-
-    Every clip is stretched to the same length (normalised time), as in the literature on these baselines.
-    """
-    out = []
-    for clip in clips:
-        values = np.asarray(clip, np.float64)
-        if values.ndim != 2 or len(values) == 0 or not np.isfinite(values).all():
-            raise ValueError(f"a clip is (time, channels), finite and not empty: given shape {values.shape}")
-        at = np.linspace(0, len(values) - 1, steps)
-        out.append([np.interp(at, np.arange(len(values)), channel) for channel in values.T])
-    return np.asarray(out, np.float32)
 
 
 def scaled_clips(x: ArrayLike, axes: int = 3) -> Array:

@@ -25,11 +25,12 @@ from kinjo.corpus import Corpus, segment_windows
 from kinjo.datasets import utd_mhad
 from kinjo.evaluate import baselines, pictures, report
 from kinjo.evaluate.fewshot import Embeddings, Protocol, Score, as_parts, classify, sample_episodes, score
-from kinjo.evaluate.folds import VALIDATION, FewshotResult, Fold, evaluate_folds, utd_mhad_folds
+from kinjo.evaluate.folds import VALIDATION, FewshotResult, Fold, difference, evaluate_folds, utd_mhad_folds
 from kinjo.recipe import Recipe
 
 Embedded = dict[str, NDArray[np.float32]]
 Part = Literal["test", "validation"]
+BASELINES = ("minirocket", "minirocket_scaled")
 
 
 @dataclass(frozen=True)
@@ -203,21 +204,22 @@ def one_fold(embeddings: Embeddings, clips: Clips, fold: Fold, protocol: Protoco
 
 
 def write(results: Mapping[str, FewshotResult], path: Path, *, command: str) -> None:
-    """Rows ``utd.oneshot.<name>`` of all results to ``path`` (JSON), baselines within; a picture beside (.png).
+    """Rows ``utd.oneshot.<name>`` of all results to ``path`` (JSON); a picture beside (.png).
+
+    A row holds its baselines and the paired 95 % interval of what it gains over each.
 
     The picture shows the last of kinjo's results, which has the most modalities, over bars of all.
     """
     ours = {name: r for name, r in results.items() if not name.startswith("minirocket")}
     rows = []
     for name, result in ours.items():
-        beside = {
-            other.removesuffix(f"_{name}"): r.value
-            for other, r in results.items()
-            if other in (f"minirocket_{name}", f"minirocket_scaled_{name}")
-        }
+        beside = {kind: results[f"{kind}_{name}"] for kind in BASELINES if f"{kind}_{name}" in results}
+        gains = {kind: difference(result, theirs) for kind, theirs in beside.items()}
         rows.append(report.row(
             f"utd.oneshot.{name}".replace("video", "depth"), result.value, "fraction", ci95=result.ci95,
-            seeds=len(result.seeds), baseline=beside or None, command=command,
+            seeds=len(result.seeds), command=command,
+            baseline={kind: theirs.value for kind, theirs in beside.items()} or None,
+            gain_ci95={kind: bounds for kind, (_, bounds) in gains.items()},
             protocol="UTD-MHAD strict: " + result.protocol.describe()
             + ", mean over three class folds, subjects shared between training and test classes, placement withheld",
             trained_on="UTD-MHAD, the 15 training classes of each fold",
@@ -231,8 +233,6 @@ def write(results: Mapping[str, FewshotResult], path: Path, *, command: str) -> 
 def _words(name: str) -> str:
     """``minirocket_scaled_imu_pose`` -> ``MiniRocket, scaled IMU + pose``."""
     names = {"imu": "IMU", "video": "depth"}
-    method, _, rest = name.partition("minirocket_") if name.startswith("minirocket_") else ("", "", name)
-    scaled = "scaled " if rest.startswith("scaled_") else ""
-    parts = [names.get(p, p) for p in rest.removeprefix("scaled_").split("_")]
-    prefix = "MiniRocket, " if name.startswith("minirocket_") else method
-    return prefix + scaled + " + ".join(parts)
+    bare = name.removeprefix("minirocket_")
+    parts = " + ".join(names.get(part, part) for part in bare.removeprefix("scaled_").split("_"))
+    return ("MiniRocket, " if bare != name else "") + ("scaled " if bare.startswith("scaled_") else "") + parts
