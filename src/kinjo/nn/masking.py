@@ -31,3 +31,10 @@ def synchronised_masks(
     """
     hidden = random_mask(batch, slots, ratio, generator)
     return {name: hidden.repeat_interleave(n, dim=1) for name, n in places.items()}
+
+
+def independent_masks(
+    batch: int, slots: int, places: dict[str, int], ratio: float, generator: torch.Generator
+) -> dict[str, Bool[Tensor, "batch tokens"]]:
+    """As ``synchronised_masks`` with a draw of its own for each stream: what one hides another may show."""
+    return {name: random_mask(batch, slots, ratio, generator).repeat_interleave(n, dim=1) for name, n in places.items()}

@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import math
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 
+def differences(
+    x: Float[Tensor, "batch samples *rest"], hidden: Bool[Tensor, "batch samples *rest"] | None = None
+) -> Float[Tensor, "batch samples *rest"]:
+    """The next value less this one; 0 at the end, and where either is hidden, so that nothing hidden shows."""
+    step = x.diff(dim=1)
+    if hidden is not None:
+        step = step.masked_fill(hidden[:, 1:] | hidden[:, :-1], 0.0)
+    return torch.cat([step, torch.zeros_like(x[:, :1])], 1)
+
+
 class ConvStem(nn.Module):
     """Signals ``(batch, samples, channels)`` to one token per time slot by a few convolutions and pooling.
+
+    With ``motion`` it reads their differences along time, times this, instead of the values.
 
     Hidden samples are set to zero before the first convolution, so nothing of them leaks into visible tokens
     (as in ConvMAE, Gao et al. 2022). On hundreds of clips convolutions learn what linear patches need
     thousands for (measured: docs/decisions.md).
     """
 
-    def __init__(self, samples: int, channels: int, slots: int, dim: int) -> None:
+    def __init__(self, samples: int, channels: int, slots: int, dim: int, motion: float = 0.0) -> None:
         super().__init__()
         if samples % slots:
             raise ValueError(f"{samples} samples do not divide into {slots} slots")
-        self.slots = slots
+        self.slots, self.motion = slots, motion
         halvings = int(math.log2(samples // slots))
         widths = [dim // 2, dim, dim, dim]
         layers: list[nn.Module] = []
@@ -35,8 +48,12 @@ class ConvStem(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch samples channels"], hidden: Bool[Tensor, "batch slots"] | None = None
     ) -> Float[Tensor, "batch slots dim"]:
+        gone = None
         if hidden is not None:
-            x = x.masked_fill(hidden.repeat_interleave(x.shape[1] // self.slots, 1)[:, :, None], 0.0)
+            gone = hidden.repeat_interleave(x.shape[1] // self.slots, 1)[:, :, None].expand_as(x)
+            x = x.masked_fill(gone, 0.0)
+        if self.motion:
+            x = self.motion * differences(x, gone)
         return self.pool(self.layers(x.transpose(1, 2))).transpose(1, 2)
 
 
@@ -44,19 +61,21 @@ class FrameStem(nn.Module):
     """Video ``(batch, frames, size, size, channels)`` to tokens per time slot and place, and to a summary over time.
 
     Every frame goes through convolutions that halve it ``log2(patch)`` times, so that one cell of the map is one
-    place. Hidden places are set to zero before the first convolution.
+    place. Hidden places are set to zero before the first convolution. ``motion`` as in ``ConvStem``.
     """
 
     WIDTH = 32
 
-    def __init__(self, frames: int, size: int, channels: int, slots: int, patch: int, dim: int) -> None:
+    def __init__(
+        self, frames: int, size: int, channels: int, slots: int, patch: int, dim: int, motion: float = 0.0
+    ) -> None:
         super().__init__()
         if patch < 2 or size % patch or patch & (patch - 1) or frames % slots:
             raise ValueError(
                 f"{frames} frames of {size} x {size} do not divide into {slots} slots and square tubelets of {patch} "
                 "pixels, a power of two. Change the recipe's size or tubelet, or take stem = 'linear'."
             )
-        self.slots, self.grid, self.patch = slots, size // patch, patch
+        self.slots, self.grid, self.patch, self.motion = slots, size // patch, patch, motion
         layers: list[nn.Module] = []
         given = channels
         for i in range(int(math.log2(patch))):
@@ -73,11 +92,15 @@ class FrameStem(nn.Module):
     ) -> Float[Tensor, "batch frames width grid grid"]:
         """The map of every frame."""
         b, t, size, _, _ = x.shape
+        gone = None
         if hidden is not None:
             places = hidden.view(b, self.slots, self.grid, self.grid)
             places = places.repeat_interleave(t // self.slots, 1)
             places = places.repeat_interleave(self.patch, 2).repeat_interleave(self.patch, 3)
-            x = x.masked_fill(places[..., None], 0.0)
+            gone = places[..., None].expand_as(x)
+            x = x.masked_fill(gone, 0.0)
+        if self.motion:
+            x = self.motion * differences(x, gone)
         y = self.layers(x.permute(0, 1, 4, 2, 3).reshape(b * t, -1, size, size))
         return y.view(b, t, -1, self.grid, self.grid)
 

@@ -7,23 +7,38 @@ synchronised masking needs.
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+Layout = Literal["contiguous", "strided"]
+"""How the samples of a sensor are dealt out to ``n`` tokens: spans of time, or every n-th sample (as published)."""
 
-def patchify_sensor(x: Float[Tensor, "batch samples axes"], tokens: int) -> Float[Tensor, "batch tokens values"]:
-    """Contiguous patches in time: token ``t`` holds samples ``[t * p, (t + 1) * p)`` of all axes."""
+
+def patchify_sensor(
+    x: Float[Tensor, "batch samples axes"], tokens: int, layout: Layout = "contiguous"
+) -> Float[Tensor, "batch tokens values"]:
+    """Of ``p * tokens`` samples token ``t`` holds, with all axes, ``t*p ... t*p + p - 1`` (contiguous) or ``t,
+    t + tokens, t + 2 * tokens, ...`` (strided, as Mu-MAE's code has it: a visible token is the clip decimated).
+    """
     b, samples, axes = x.shape
     if samples % tokens:
         raise ValueError(f"{samples} samples do not divide into {tokens} tokens")
+    if layout == "strided":
+        x = x.view(b, -1, tokens, axes).transpose(1, 2)  # (b, p, tokens, axes) -> (b, tokens, p, axes)
     return x.reshape(b, tokens, samples // tokens * axes)
 
 
-def unpatchify_sensor(x: Float[Tensor, "batch tokens values"], axes: int) -> Float[Tensor, "batch samples axes"]:
+def unpatchify_sensor(
+    x: Float[Tensor, "batch tokens values"], axes: int, layout: Layout = "contiguous"
+) -> Float[Tensor, "batch samples axes"]:
     """Inverse of ``patchify_sensor``."""
-    return x.reshape(x.shape[0], -1, axes)
+    b, tokens, _ = x.shape
+    if layout == "strided":
+        x = x.view(b, tokens, -1, axes).transpose(1, 2)
+    return x.reshape(b, -1, axes)
 
 
 def patchify_pose(
@@ -75,10 +90,16 @@ def sincos(positions: int, dim: int) -> Float[Tensor, "positions dim"]:
 
 
 def normalise_tokens(
-    x: Float[Tensor, "batch tokens values"], eps: float = 1e-6
+    x: Float[Tensor, "batch tokens values"], eps: float = 1e-6, channels: int = 1
 ) -> Float[Tensor, "batch tokens values"]:
-    """Each token to zero mean and unit variance over its values (the target of MAE with ``norm_pix_loss``)."""
-    return (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True) + eps).sqrt()
+    """Each token to zero mean and unit variance over its values (the target of MAE with ``norm_pix_loss``).
+
+    With ``channels`` > 1 values are interleaved by channel and each channel is normalised by itself (VideoMAE).
+    """
+    parts = x.unflatten(-1, (-1, channels))  # (b, tokens, values / channels, channels)
+    parts = parts - parts.mean(2, keepdim=True)
+    variance = parts.square().sum(2, keepdim=True) / max(1, parts.shape[2] - 1)
+    return (parts / (variance + eps).sqrt()).flatten(2)
 
 
 def split_hidden(

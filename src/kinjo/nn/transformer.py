@@ -38,12 +38,12 @@ class Block(nn.Module):
     """Attention and MLP, each behind a LayerNorm and a residual.
 
     ``scale`` is where the learnt scales of the two branches start (LayerScale, Touvron et al. 2021): small
-    values keep a young transformer from drowning what a convolutional stem has found. 1 is the plain ViT.
+    values keep a young transformer from drowning what a convolutional stem has found. None is the plain ViT, without.
     """
 
-    def __init__(self, dim: int, heads: int, mlp_ratio: float = 4.0, scale: float = 1.0) -> None:
+    def __init__(self, dim: int, heads: int, mlp_ratio: float = 4.0, scale: float | None = None) -> None:
         super().__init__()
-        self.scale1, self.scale2 = (nn.Parameter(torch.full((dim,), scale)) for _ in range(2))
+        self.scale1, self.scale2 = (1.0 if scale is None else nn.Parameter(torch.full((dim,), scale)) for _ in range(2))
         self.norm1, self.attention = nn.LayerNorm(dim), Attention(dim, heads)
         self.norm2 = nn.LayerNorm(dim)
         hidden = int(dim * mlp_ratio)
@@ -59,7 +59,7 @@ class Block(nn.Module):
 class Transformer(nn.Module):
     """``depth`` blocks and a final LayerNorm."""
 
-    def __init__(self, dim: int, depth: int, heads: int, mlp_ratio: float = 4.0, scale: float = 1.0) -> None:
+    def __init__(self, dim: int, depth: int, heads: int, mlp_ratio: float = 4.0, scale: float | None = None) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(Block(dim, heads, mlp_ratio, scale) for _ in range(depth))
         self.norm = nn.LayerNorm(dim)
