@@ -21,9 +21,15 @@ CACHE_BYTES = 1 << 30
 
 
 def slots(inputs: Mapping[str, Input]) -> list[Slot]:
-    """What to read for ``inputs``: by quantity, any placement, so that the placement is withheld from the model."""
+    """What to read for ``inputs``: by quantity, and by placement where an input names one; else it is withheld."""
     return [
-        Slot(key, spec.modality, spec.quantity, spec.samples * (SPARE if isinstance(spec, VideoInput) else 1))
+        Slot(
+            key,
+            spec.modality,
+            spec.quantity,
+            spec.samples * (SPARE if isinstance(spec, VideoInput) else 1),
+            placement=(spec.placement or None) if isinstance(spec, SensorInput) else None,
+        )
         for key, spec in inputs.items()
     ]
 
@@ -136,6 +142,41 @@ def augmented(
         gone_all = gone.view(*gone.shape, *([1] * (x.dim() - 2)))
         out[key], out[f"{key}.missing"] = x.masked_fill(gone_all, 0.0), gone
     return out
+
+
+def episodes(
+    windows: Windows,
+    rows: np.ndarray[Any, Any],
+    labels: np.ndarray[Any, Any],
+    how: Augment,
+    batch_size: int,
+    way: int,
+    queries: int,
+) -> Callable[[torch.Generator], dict[str, Tensor]]:
+    """A ``train.BatchOf`` of whole episodes, at least one and as many as ``batch_size`` holds.
+
+    Rows come in the order (episode, class, example then ``queries``); the windows of a class are different ones.
+    """
+    each = 1 + queries
+    number = max(1, batch_size // (way * each))
+    pool, classes = torch.as_tensor(rows), torch.as_tensor(labels)
+    members = [pool[classes == c] for c in classes.unique()]
+    members = [m for m in members if len(m) >= each]
+    if len(members) < way:
+        raise ValueError(f"{way}-way episodes need {way} classes with {each} windows or more, given {len(members)}")
+    number_of = dict(zip(pool.tolist(), classes.tolist(), strict=True))
+
+    def draw(generator: torch.Generator) -> dict[str, Tensor]:
+        picked = []
+        for _ in range(number):
+            chosen = [members[c] for c in torch.randperm(len(members), generator=generator)[:way].tolist()]
+            picked += [m[torch.randperm(len(m), generator=generator)[:each]] for m in chosen]
+        pick = torch.cat(picked)
+        batch = augmented(windows.tensors(pick), windows.inputs, how, generator)
+        batch["label"] = torch.tensor([number_of[i] for i in pick.tolist()])
+        return batch
+
+    return draw
 
 
 def sampler(

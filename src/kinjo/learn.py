@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kinjo.batches import Windows, plain, sampler, slots
-from kinjo.methods import mumae
+from kinjo.batches import Windows, episodes, plain, sampler, slots
+from kinjo.methods import mumae, oneshot
 from kinjo.nn import checkpoint
 from kinjo.recipe import Recipe
 from kinjo.recording import ContractError
@@ -26,6 +26,28 @@ from kinjo.train import fit
 def new_model(recipe: Recipe, seed: int) -> mumae.MuMAE:
     """A model of the recipe's sizes, weights drawn from ``seed``."""
     return mumae.MuMAE(recipe.model, torch.Generator().manual_seed(seed))
+
+
+def second_stage(recipe: Recipe, model: mumae.MuMAE, seed: int) -> oneshot.OneShot:
+    """``model`` with the branches, fusion and head of the recipe, weights of these drawn from ``seed``."""
+    return oneshot.OneShot(model, recipe.oneshot, torch.Generator().manual_seed(seed))
+
+
+def initialise_from(model: mumae.MuMAE, path: Path) -> list[str]:
+    """Start from another training, on other data if need be: take over all weights of the checkpoint ``path`` that
+    fit by name and shape. Returns the names of those of ``model`` that did not; all of them is a ``ValueError``.
+    """
+    tensors, header = checkpoint.load(path)
+    given = {name.removeprefix("model."): value for name, value in tensors.items()}
+    own = model.state_dict()
+    fitting = {name: given[name] for name, x in own.items() if name in given and given[name].shape == x.shape}
+    if not fitting:
+        raise ValueError(
+            f"{path}: nothing of this {header.get('method', 'unknown')} checkpoint fits the recipe's model. "
+            "Take [model] and [inputs] of its recipe."
+        )
+    model.load_state_dict(fitting, strict=False)
+    return [name for name in own if name not in fitting]
 
 
 def contracts(windows: Windows, rows: NDArray[Any] | None = None) -> dict[str, dict[str, Any]]:
@@ -89,15 +111,15 @@ def digest(windows: Windows, rows: NDArray[Any], labels: NDArray[Any] | None = N
 
 
 def save(
-    model: mumae.MuMAE, recipe: Recipe, path: Path, windows: Windows, rows: NDArray[Any], **provenance: Any
+    model: torch.nn.Module, recipe: Recipe, path: Path, windows: Windows, rows: NDArray[Any], **provenance: Any
 ) -> None:
     """Weights, recipe, contracts of the training windows and provenance in one safetensors file."""
     meta = {"method": "mumae", "recipe": recipe.to_dict(), "contracts": contracts(windows, rows), **provenance}
     checkpoint.save(path, model.state_dict(), meta)
 
 
-def load(path: Path) -> tuple[mumae.MuMAE, Recipe, dict[str, Any]]:
-    """The model of a checkpoint, its recipe and its header."""
+def load(path: Path) -> tuple[mumae.MuMAE | oneshot.OneShot, Recipe, dict[str, Any]]:
+    """The model of a checkpoint (the autoencoder, or of the second stage all of it), its recipe and its header."""
     tensors, header = checkpoint.load(path)
     if header.get("method") != "mumae":
         raise checkpoint.CheckpointError(
@@ -105,8 +127,15 @@ def load(path: Path) -> tuple[mumae.MuMAE, Recipe, dict[str, Any]]:
             "Name the model.safetensors of a finished training."
         )
     recipe = Recipe.from_dict(header["recipe"], str(path))
-    model = new_model(recipe, 0)
-    model.load_state_dict(tensors)
+    model: mumae.MuMAE | oneshot.OneShot = new_model(recipe, 0)
+    if header.get("stage") == "finetune":
+        model = second_stage(recipe, model, 0)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise checkpoint.CheckpointError(
+            f"{path}: its weights do not fit this version's model: train again. {error}"
+        ) from error
     return model.eval(), recipe, header
 
 
@@ -117,15 +146,23 @@ def pretrain(
     out: Path,
     *,
     seed: int = 0,
+    init: Path | None = None,
     progress: bool = True,
     provenance: Mapping[str, Any] | None = None,
 ) -> mumae.MuMAE:
-    """Masked autoencoding on the windows ``rows``, labels unseen. Writes ``out/model.safetensors``."""
+    """Masked autoencoding on the windows ``rows``, labels unseen. Writes ``out/model.safetensors``.
+
+    ``init`` is a checkpoint to start from, of external data say; provenance tells which.
+    """
     if not len(rows):
         raise ValueError("no windows to train on: the split part or the corpus is empty")
     task = mumae.Pretrain(new_model(recipe, seed))
-    draw = sampler(windows, rows, recipe.pretrain.batch_size, recipe.augment)
     meta = {"recipe": recipe.to_dict(), "windows": digest(windows, rows)}
+    if init is not None:
+        anew = initialise_from(task.model, init)
+        meta["init"] = hashlib.sha256(init.read_bytes()).hexdigest()
+        provenance = {**(provenance or {}), "init": init.name, "init_sha256": meta["init"], "init_left_out": anew}
+    draw = sampler(windows, rows, recipe.pretrain.batch_size, recipe.augment)
     fit(task, draw, recipe.pretrain, out, seed=seed, meta=meta, progress=progress, title="pre-train")
     save(
         task.model, recipe, out / "model.safetensors", windows, rows, stage="pretrain", seed=seed, **(provenance or {})
@@ -143,33 +180,87 @@ def finetune(
     *,
     seed: int = 0,
     progress: bool = True,
+    until: int | None = None,
     provenance: Mapping[str, Any] | None = None,
-) -> mumae.MuMAE:
-    """Cosine classification of the windows ``rows`` by ``labels`` (any values). Writes ``out/model.safetensors``."""
+) -> oneshot.OneShot:
+    """The second stage on the windows ``rows`` by ``labels`` (any values). Writes ``out/model.safetensors``.
+
+    ``until`` stops at that step of the schedule; called again it goes on.
+    """
     if not len(rows):
         raise ValueError("no windows to fine-tune on: the split part or the corpus is empty")
     classes, numbers = np.unique(labels, return_inverse=True)
-    task = mumae.Finetune(model, len(classes), torch.Generator().manual_seed(seed))
-    draw = sampler(windows, rows, recipe.finetune.batch_size, recipe.augment, numbers)
+    how = recipe.oneshot
+    task = oneshot.Finetune(second_stage(recipe, model, seed), len(classes), torch.Generator().manual_seed(seed))
+    size = recipe.finetune.batch_size
+    if how.episodic:
+        draw = episodes(windows, rows, numbers, recipe.augment, size, how.way, how.queries)
+    else:
+        draw = sampler(windows, rows, size, recipe.augment, numbers)
     start = hashlib.sha256(b"".join(p.detach().cpu().numpy().tobytes() for p in model.parameters())).hexdigest()
     meta = {"recipe": recipe.to_dict(), "windows": digest(windows, rows, numbers.tolist()), "start": start}
-    fit(task, draw, recipe.finetune, out, seed=seed, meta=meta, progress=progress, title="fine-tune")
-    facts = {"classes": [str(c) for c in classes], **(provenance or {})}
-    save(task.model, recipe, out / "model.safetensors", windows, rows, stage="finetune", seed=seed, **facts)
+    fit(task, draw, recipe.finetune, out, seed=seed, meta=meta, progress=progress, title="fine-tune", until=until)
+    if until is None or until >= recipe.finetune.steps:
+        facts = {"classes": [str(c) for c in classes], **(provenance or {})}
+        save(task.model, recipe, out / "model.safetensors", windows, rows, stage="finetune", seed=seed, **facts)
     return task.model
 
 
 @torch.inference_mode()
 def embed(
-    model: mumae.MuMAE, windows: Windows, rows: NDArray[Any] | None = None, batch_size: int = 64
+    model: mumae.MuMAE | oneshot.OneShot,
+    windows: Windows,
+    rows: NDArray[Any] | None = None,
+    batch_size: int = 64,
+    *,
+    modalities: Collection[str] | None = None,
 ) -> dict[str, NDArray[np.float32]]:
-    """One embedding per window and modality, ``(rows, 2 * dim)``; rows without the modality are zero."""
+    """One embedding per window and part, ``(rows, dim)``; rows without the part are zero.
+
+    Parts are modalities, and ``fused`` where the model fuses. Only ``modalities`` are read (None: all).
+    """
     rows = np.arange(len(windows)) if rows is None else np.asarray(rows)
     model.eval()
     device = next(model.parameters()).device  # a training leaves the model where it was trained
+    left_out = [k for k, s in windows.inputs.items() if modalities is not None and s.modality not in modalities]
     parts: list[dict[str, torch.Tensor]] = []
     for i in range(0, len(rows), batch_size):
-        batch = plain(windows.tensors(rows[i : i + batch_size]), windows.inputs)
-        embedded = model.embed({key: value.to(device) for key, value in batch.items()})
+        read = windows.tensors(rows[i : i + batch_size])
+        given = {key: x for key, x in read.items() if key.removesuffix(".missing") not in left_out}
+        embedded = model.embed({key: x.to(device) for key, x in plain(given, windows.inputs).items()})
         parts.append({m: e.cpu() for m, e in embedded.items()})
     return {m: torch.cat([p[m] for p in parts]).numpy() for m in parts[0]} if parts else {}
+
+
+@torch.inference_mode()
+def features(
+    model: oneshot.OneShot, windows: Windows, rows: NDArray[Any] | None = None, batch_size: int = 64,
+    *, modalities: Collection[str] | None = None,
+) -> oneshot.Features:  # fmt: skip
+    """What the head and the fusion of a model read of the windows ``rows`` (None: all), of ``modalities`` alone."""
+    rows = np.arange(len(windows)) if rows is None else np.asarray(rows)
+    model.eval()
+    left_out = [k for k, s in windows.inputs.items() if modalities is not None and s.modality not in modalities]
+    parts = []
+    for i in range(0, len(rows), batch_size):
+        read = windows.tensors(rows[i : i + batch_size])
+        given = {key: x for key, x in read.items() if key.removesuffix(".missing") not in left_out}
+        parts.append(model.features(plain(given, windows.inputs)))
+    return oneshot.joined(parts)
+
+
+@torch.inference_mode()
+def answer(
+    model: oneshot.OneShot, features: oneshot.Features, support: NDArray[np.intp], query: NDArray[np.intp],
+    chunk: int = 1 << 14,
+) -> NDArray[np.intp]:  # fmt: skip
+    """The class that the model's head gives each query: support (E, way, shot), query (E, q) -> (E, q) in 0..way - 1.
+
+    Rows index ``features``; about ``chunk`` samples are held at a time.
+    """
+    step = max(1, chunk // (support[0].size + query.shape[1]))
+    parts = [
+        model.scores(features, torch.as_tensor(support[i : i + step]), torch.as_tensor(query[i : i + step])).argmax(1)
+        for i in range(0, len(support), step)
+    ]
+    return torch.cat(parts).numpy().astype(np.intp)

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from kinjo.encoders import Input, PoseInput, SensorInput, VideoInput
 from kinjo.methods import mumae
+from kinjo.methods.oneshot import OneShotConfig
 from kinjo.recording import QUANTITIES
 from kinjo.train import Schedule
 
@@ -55,6 +56,7 @@ class Recipe:
     model: mumae.Config
     pretrain: Schedule = field(default_factory=Schedule)
     finetune: Schedule = field(default_factory=Schedule)
+    oneshot: OneShotConfig = field(default_factory=OneShotConfig)
     augment: Augment = field(default_factory=Augment)
     windows: Cut = field(default_factory=Cut)
 
@@ -79,6 +81,7 @@ class Recipe:
             model=_build(mumae.Config, values.get("model", {}), f"{where}: [model]", inputs=inputs),
             pretrain=_build(Schedule, values.get("pretrain", {}), f"{where}: [pretrain]"),
             finetune=_build(Schedule, values.get("finetune", {}), f"{where}: [finetune]"),
+            oneshot=_build(OneShotConfig, values.get("oneshot", {}), f"{where}: [oneshot]"),
             augment=_build(Augment, values.get("augment", {}), f"{where}: [augment]"),
             windows=_build(Cut, values.get("windows", {}), f"{where}: [windows]"),
         )

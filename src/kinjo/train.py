@@ -3,6 +3,10 @@
 All randomness of step ``k`` comes from one generator seeded by ``(seed, k, rank)``, so the loop has no hidden
 random state: killed at any moment and started again, it goes on from the last checkpoint and ends, on CPU and with
 the same number of threads, with bit-identical weights.
+
+Started by ``torchrun --nproc_per_node=...`` the processes train together (DDP): each draws its own batches, and the
+gradients are those of one process with all of the rows (losses that leave missing things out count them together,
+``nn.processes``).
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor, nn
 
 from kinjo.nn import checkpoint
@@ -73,6 +78,22 @@ def make_optimizer(task: nn.Module, schedule: Schedule) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=schedule.lr, betas=schedule.betas)
 
 
+def make_fabric(precision: str = "bf16", accelerator: str = "auto") -> Fabric:
+    """One device of this machine; or, started by ``torchrun``, DDP over all of its processes.
+
+    Tasks leave parameters without gradient (what masked autoencoding does not train, fine-tuning may), so DDP looks
+    for them in every step: the alternative is an error. ``benchmarks/ddp_gradients.py`` measures what it costs.
+    """
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it would announce the precision every time
+    kind: Any = "bf16-mixed" if precision == "bf16" else "32-true"
+    if not (torch.distributed.is_available() and torch.distributed.is_torchelastic_launched()):
+        return Fabric(accelerator=accelerator, devices=1, precision=kind)
+    here, all_of_them = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
+    strategy = DDPStrategy(find_unused_parameters=True)
+    nodes = all_of_them // here
+    return Fabric(accelerator=accelerator, devices=here, num_nodes=nodes, strategy=strategy, precision=kind)
+
+
 def fit(
     task: nn.Module,
     draw: BatchOf,
@@ -84,28 +105,39 @@ def fit(
     fabric: Fabric | None = None,
     progress: bool = True,
     title: str = "train",
-) -> None:
-    """Train ``task`` in place until ``schedule.steps``; ``task(batch, generator)`` returns named losses.
+    until: int | None = None,
+) -> int:
+    """Train ``task`` in place to the end of the schedule; ``task(batch, generator)`` returns named losses.
 
     Writes to the folder ``out``: ``last.safetensors`` (weights, optimiser, step; the resume point) and
     ``metrics.jsonl`` (a line of losses every ten steps). If ``out`` holds the state of the same run it goes on
-    from there; of another run (other ``meta``, schedule or seed) is an error.
+    from there; of another run (other ``meta``, schedule, seed or number of processes) is an error.
+
+    With ``until`` it pauses after that many steps of the schedule, state saved; called again it goes on, and ends
+    with the same bits as without the pause. Returns the number of steps that ``task`` has taken: more than
+    ``until`` where ``out`` was already past it.
+
+    Several processes (``make_fabric``) each draw ``batch_size`` rows of their own, and end with the same weights;
+    the first alone writes. ``out`` must be a folder that all of them see.
     """
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it would announce the precision every time
-    precision = "bf16-mixed" if schedule.precision == "bf16" else "32-true"
-    fabric = fabric or Fabric(accelerator="auto", devices=1, precision=precision)  # type: ignore[arg-type]
+    if until is not None and until < 0:
+        raise ValueError(f"until is a number of steps, at least 0, given {until}")
+    stop = schedule.steps if until is None else min(until, schedule.steps)
+    fabric = fabric or make_fabric(schedule.precision)
     fabric.launch()
     optimizer = make_optimizer(task, schedule)
-    run = json.loads(json.dumps({**(meta or {}), "schedule": asdict(schedule), "seed": seed}))
+    facts = {"schedule": asdict(schedule), "seed": seed, "processes": fabric.world_size}
+    run = json.loads(json.dumps({**(meta or {}), **facts}))
     model, optimizer = fabric.setup(task, optimizer)
     first = _resume(out, task, optimizer, run)  # after setup: moments go to where the weights are
+    _agree(fabric, first, out)
     model.train()
-    saved, losses = time.monotonic(), {}
+    saved = time.monotonic()
     with (
         _bar(title, schedule.steps, first, progress and fabric.is_global_zero) as advance,
         _log(out, first, fabric.is_global_zero) as log,
     ):
-        for step in range(first, schedule.steps):
+        for step in range(first, stop):
             for group in optimizer.param_groups:
                 group["lr"] = schedule.lr_at(step)
             losses = _step(fabric, model, optimizer, draw, schedule, step_generator(seed, step, fabric.global_rank))
@@ -118,30 +150,46 @@ def fit(
                 _save(out, task, optimizer, done, run)
                 saved = time.monotonic()
             advance(f"loss {total:.3f}")
-    if fabric.is_global_zero:
-        _save(out, task, optimizer, schedule.steps, run)
+    if fabric.is_global_zero and first <= stop:
+        _save(out, task, optimizer, stop, run)
+    fabric.barrier()  # nobody reads what the first has not yet written
     task.eval()
+    return max(first, stop)
 
 
 def _step(
     fabric: Fabric, model: Any, optimizer: Any, draw: BatchOf, schedule: Schedule, generator: torch.Generator
 ) -> dict[str, float]:
-    """One optimiser step over ``accumulate`` batches; returns the mean losses."""
+    """One optimiser step over ``accumulate`` batches; returns the mean losses, over all processes too."""
     optimizer.zero_grad(set_to_none=True)
     report: dict[str, float] = {}
     for part in range(schedule.accumulate):
         with fabric.no_backward_sync(model, enabled=part + 1 < schedule.accumulate):
             losses = model(fabric.to_device(draw(generator)), generator)
-            values = {name: value.item() for name, value in losses.items()}
+            each = torch.stack(list(losses.values()))
+            shown = each.detach()
+            if fabric.world_size > 1:  # before the check, so that all stop where one has to
+                shown = fabric.all_reduce(shown.clone(), reduce_op="mean")
+            values = dict(zip(losses, shown.tolist(), strict=True))
             if not all(map(math.isfinite, values.values())):
                 raise FloatingPointError(f"losses {values} are not finite: lower lr, or look for NaN in the data")
-            fabric.backward(torch.stack(list(losses.values())).sum() / schedule.accumulate)
+            fabric.backward(each.sum() / schedule.accumulate)
         for name, value in values.items():
             report[name] = report.get(name, 0.0) + value / schedule.accumulate
     if schedule.clip > 0:
         fabric.clip_gradients(model, optimizer, max_norm=schedule.clip)
     optimizer.step()
     return report
+
+
+def _agree(fabric: Fabric, first: int, out: Path) -> None:
+    """``ValueError`` in every process unless all go on from the same step."""
+    if fabric.world_size > 1:
+        most, least = fabric.all_reduce(torch.tensor([first, -first]), reduce_op="max").tolist()
+        if most != -least:
+            raise ValueError(
+                f"the processes find different states in {out} (steps {-least} and {most}): name a folder they share"
+            )
 
 
 # ------------------------------------------------------------------------------------------------ state on disk
@@ -159,7 +207,7 @@ def _resume(out: Path, task: nn.Module, optimizer: Any, run: dict[str, Any]) -> 
         return 0
     state, header = checkpoint.load(path)
     for name, given in run.items():
-        if header.get(name) != given:
+        if {"processes": 1, **header}.get(name) != given:
             raise ValueError(
                 f"{out} holds another run: its {name} differs from the one given. Choose another folder or delete it."
             )

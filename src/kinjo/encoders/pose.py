@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from kinjo.encoders.imu import Missing
+from kinjo.encoders.imu import Missing, Reads, missing_slots
 from kinjo.nn.tokens import patchify_pose, unpatchify_pose
 
 
@@ -17,6 +17,7 @@ class PoseInput:
     """``frames`` of ``joints`` positions in ``slots`` x ``places`` tokens; consecutive joints share a place.
 
     One place is the whole body; in Kinect's order five places are the trunk, the two arms and the two legs.
+    ``reads`` ``motion`` lets a convolutional stem see joint velocities alone, whatever the body and its place.
     """
 
     frames: int = 64
@@ -25,8 +26,14 @@ class PoseInput:
     slots: int = 16
     places: int = 1
     root: int = 0
+    reads: Reads = "values"
     modality: Literal["pose"] = "pose"
     quantity: Literal["position"] = "position"
+
+    @property
+    def motion(self) -> float:
+        """What differences along time are multiplied by to be near 1; 0 where values are read."""
+        return 10.0 if self.reads == "motion" else 0.0
 
     @property
     def samples(self) -> int:
@@ -58,6 +65,10 @@ class PoseInput:
         gone = missing[:, :, None, None]
         frames = (~gone).sum(1, keepdim=True).clamp(min=1)
         return (x - root.masked_fill(gone, 0.0).sum(1, keepdim=True) / frames).masked_fill(gone, 0.0)
+
+    def missing_tokens(self, missing: Bool[Tensor, "batch frames"]) -> Bool[Tensor, "batch tokens"]:
+        """The tokens of which more than half of the frames are missing."""
+        return missing_slots(missing, self.slots).repeat_interleave(self.places, 1)
 
     def signal(self, x: Float[Tensor, "batch frames joints axes"]) -> Float[Tensor, "batch frames channels"]:
         """As the convolutional stem reads it: all joints of a frame side by side."""

@@ -7,10 +7,10 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from kinjo.encoders.imu import Missing
+from kinjo.encoders.imu import Missing, Reads, missing_slots
 from kinjo.nn.tokens import patchify_video, unpatchify_video
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -21,13 +21,20 @@ class VideoInput:
     """``frames`` of ``size`` x ``size`` in tubelets (16 x 224 x 224 in 2 x 16 x 16, as published).
 
     ``quantity`` is ``rgb`` (values 0..255, three channels) or ``depth`` (metres, 0 = no reading, one channel).
+    ``reads`` ``motion`` lets a convolutional stem see differences of frames alone.
     """
 
     quantity: Literal["rgb", "depth"] = "rgb"
     frames: int = 16
     size: int = 224
     tubelet: tuple[int, int, int] = (2, 16, 16)
+    reads: Reads = "values"
     modality: Literal["video"] = "video"
+
+    @property
+    def motion(self) -> float:
+        """What differences along time are multiplied by to be near 1; 0 where values are read."""
+        return 3.0 if self.reads == "motion" else 0.0
 
     @property
     def samples(self) -> int:
@@ -68,6 +75,10 @@ class VideoInput:
             mean, std = x.new_tensor(IMAGENET_MEAN), x.new_tensor(IMAGENET_STD)
             x = (x / 255.0 - mean) / std
         return x if gone is None else x.masked_fill(gone, 0.0)
+
+    def missing_tokens(self, missing: Bool[Tensor, "batch frames"]) -> Bool[Tensor, "batch tokens"]:
+        """The tokens of which more than half of the frames are missing."""
+        return missing_slots(missing, self.slots).repeat_interleave(self.places, 1)
 
     def signal(
         self, x: Float[Tensor, "batch frames size size channels"]

@@ -249,19 +249,24 @@ def classify(
     metric: Metric = "cosine",
     *,
     missing: ArrayLike | None = None,
+    weights: Sequence[float] | None = None,
 ) -> NDArray[np.intp]:
     """The nearest prototype of every query: ``(E, way, queries)`` ints, positions in the episode's ``way``.
 
     A prototype is the mean of a class's support embeddings, of unit length for ``"cosine"`` (Snell et al.,
     "Prototypical Networks", 2017, with their cosine and Euclidean forms). Several embeddings are fused late: the mean
-    of their scores, over the parts that query and prototype both have. ``missing`` is (n, parts) bool. A prototype
-    that shares no part with the query is chosen only where none does. Ties go to the first position.
+    of their scores, weighted by ``weights`` (parts; None: alike), over the parts that query and prototype both have.
+    ``missing`` is (n, parts) bool. A prototype that shares no part with the query is chosen only where none does. Ties
+    go to the first position.
     """
     if metric not in ("cosine", "euclidean"):
         raise ValueError(f"metric is 'cosine' or 'euclidean', given {metric!r}")
     arrays = as_parts(embeddings)
     gone = _hidden(missing, len(arrays[0]), len(arrays))
     arrays = [_prepare(x, gone[:, m], metric) for m, x in enumerate(arrays)]
+    shares = np.ones(len(arrays)) if weights is None else np.asarray(weights, np.float64)
+    if shares.shape != (len(arrays),) or not (shares > 0).all():
+        raise ValueError(f"weights are one positive number per part, {len(arrays)}: given {weights}")
     number, way, shot = episodes.support.shape
     query = episodes.query.reshape(number, -1)
     rows = len(gone)
@@ -275,7 +280,7 @@ def classify(
         if len(arrays) == 1 and not gone.any():
             total = _similarity(arrays[0], grams[0], None, *pair, metric)
         else:
-            total = _late(arrays, grams, gone, *pair, metric)
+            total = _late(arrays, grams, gone, *pair, metric, shares)
         _best(total, answer[part])
     return answer.reshape(episodes.query.shape)
 
@@ -287,19 +292,20 @@ def _late(
     support: NDArray[np.intp],
     query: NDArray[np.intp],
     metric: Metric,
+    weights: NDArray[np.float64],
 ) -> NDArray[np.floating[Any]]:
-    """Mean similarity (e, way, queries) over the parts that prototype and query both have; -inf where there is none."""
+    """Weighted mean similarity (e, way, queries) over the parts that both have; -inf where there is none."""
     total = np.zeros((*support.shape[:2], query.shape[1]))
-    shared = np.zeros(total.shape, np.intp)
+    shared = np.zeros(total.shape)
     for m, (x, gram) in enumerate(zip(arrays, grams, strict=True)):
         here = np.logical_not(gone[:, m])
         both = np.asarray(here[support].any(2))[:, :, None] & here[query][:, None, :]
         near = _similarity(x, gram, here, support, query, metric)
         if metric == "euclidean":
             near -= 0.5 * np.einsum("nd,nd->n", x, x)[query][:, None, :]
-        total += np.where(both, near, 0.0)
-        shared += both
-    return np.where(shared > 0, total / np.maximum(shared, 1), -np.inf)
+        total += weights[m] * np.where(both, near, 0.0)
+        shared += weights[m] * both
+    return np.where(shared > 0, total / np.where(shared > 0, shared, 1.0), -np.inf)
 
 
 def _similarity(

@@ -9,7 +9,17 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kinjo.evaluate.fewshot import Embeddings, Metric, Protocol, Score, as_parts, classify, sample_episodes, score
+from kinjo.evaluate.fewshot import (
+    Embeddings,
+    Episodes,
+    Metric,
+    Protocol,
+    Score,
+    as_parts,
+    classify,
+    sample_episodes,
+    score,
+)
 from kinjo.evaluate.intervals import Interval, interval, replicates
 
 
@@ -44,6 +54,20 @@ def utd_mhad_folds(names: Sequence[Hashable] | None = None) -> tuple[Fold, Fold,
         folds.append(Fold(f"a{first}-a{first + 8}", *parts))
     return folds[0], folds[1], folds[2]
 
+
+def development(fold: Fold) -> Fold:
+    """Within the 18 classes of a fold that are not tested: every third to choose on, five-way, the others to train.
+
+    Three validation classes are too easy to tell good from better. Nothing of the fold's test classes is seen; they
+    do serve the development of the other two folds, as their validation classes do in any case.
+    """
+    known = (*fold.train, *fold.validation)
+    chosen = known[1::3]
+    return Fold(f"{fold.name}-development", tuple(c for c in known if c not in chosen), tuple(chosen), ())
+
+
+DEVELOPMENT = Protocol(episodes=5_000)
+"""Episodes of development classes: as the test's, fewer."""
 
 VALIDATION = Protocol(way=3, episodes=2_000)
 """Episodes for choosing on the three validation classes of a UTD-MHAD fold; same subject rule as the test."""
@@ -90,14 +114,50 @@ def evaluate_folds(
     part: Literal["test", "validation"] = "test",
     metric: Metric = "cosine",
     missing: ArrayLike | None = None,
+    weights: Sequence[float] | None = None,
     bootstrap: int = 2000,
 ) -> FewshotResult:
-    """Run ``protocol`` on the ``part`` classes of every fold, for every seed.
+    """Run ``protocol`` on the ``part`` classes of every fold, for every seed, by nearest prototypes.
 
     ``embed(fold, seed)`` gives the embeddings of all clips, ``(n, d)`` or a list of them, from a model trained on
-    ``fold.train`` with that seed; ``labels``, ``subjects``, ``recordings`` are (n,), ``missing`` (n, parts). Episodes
-    depend on fold and seed alone, so two methods see the same ones. A test needs three seeds or more. The interval
-    resamples subjects and classes once for all folds and seeds; seeds are averaged, not resampled.
+    ``fold.train`` with that seed; ``missing`` is (n, parts), ``weights`` (parts). The rest: see ``answer_folds``.
+    """
+    gone = None if missing is None else np.asarray(missing, bool)
+
+    def answer(fold: Fold, seed: int, episodes: Episodes) -> NDArray[np.intp]:
+        parts = as_parts(embed(fold, seed))
+        if any(len(x) != len(np.asarray(labels)) for x in parts):
+            raise ValueError(f"embed must give one row per clip: given {[x.shape for x in parts]}")
+        rows, local = np.unique(np.concatenate([episodes.support.ravel(), episodes.query.ravel()]), return_inverse=True)
+        support = local[: episodes.support.size].reshape(episodes.support.shape)
+        query = local[episodes.support.size :].reshape(episodes.query.shape)
+        picked = replace(episodes, support=support, query=query)
+        hidden = None if gone is None else gone[rows]
+        return classify([x[rows] for x in parts], picked, metric, missing=hidden, weights=weights)
+
+    return answer_folds(
+        answer, labels, subjects, recordings, folds, protocol, seeds=seeds, part=part, bootstrap=bootstrap
+    )
+
+
+def answer_folds(
+    answer: Callable[[Fold, int, Episodes], NDArray[np.intp]],
+    labels: ArrayLike,
+    subjects: ArrayLike,
+    recordings: ArrayLike,
+    folds: Sequence[Fold],
+    protocol: Protocol,
+    *,
+    seeds: Sequence[int] = (0, 1, 2),
+    part: Literal["test", "validation"] = "test",
+    bootstrap: int = 2000,
+) -> FewshotResult:
+    """As ``evaluate_folds``, for any way of answering: ``answer(fold, seed, episodes)`` gives for every query the
+    position of its class, (E, way, queries); episodes index all clips.
+
+    ``labels``, ``subjects``, ``recordings`` are (n,). Episodes depend on fold and seed alone, so two methods see the
+    same ones. A test needs three seeds or more. The interval resamples subjects and classes once for all folds and
+    seeds; seeds are averaged, not resampled.
     """
     if len(set(seeds)) != len(seeds) or len(seeds) < (3 if part == "test" else 1):
         raise ValueError(f"a test needs at least 3 different seeds (validation: 1), given {tuple(seeds)}")
@@ -112,21 +172,13 @@ def evaluate_folds(
             raise ValueError(f"fold '{fold.name}': no clip of {part} class(es) {lacking}; folds and labels must agree")
         rows = np.flatnonzero(np.isin(label, classes))
         who = label[rows], subject[rows], recording[rows]
-        gone = None if missing is None else np.asarray(missing, bool)[rows]
         for seed in seeds:
             rng = np.random.default_rng([seed, number])
             episodes = sample_episodes(*who, protocol, rng)
-            answers = classify(_rows(embed(fold, seed), rows, len(label)), episodes, metric, missing=gone)
             whole = replace(episodes, support=rows[episodes.support], query=rows[episodes.query])
+            answers = answer(fold, seed, whole)
             scores[fold.name, seed] = score(whole, answers, label, subject, bootstrap=bootstrap, rng=rng)
     return _gather(scores, folds, tuple(seeds), protocol, bootstrap)
-
-
-def _rows(embeddings: Embeddings, rows: NDArray[np.intp], number: int) -> Embeddings:
-    parts = as_parts(embeddings)
-    if any(len(x) != number for x in parts):
-        raise ValueError(f"embed must give one row per clip, {number}: given {[x.shape for x in parts]}")
-    return [x[rows] for x in parts]
 
 
 def _gather(

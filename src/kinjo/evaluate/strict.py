@@ -24,12 +24,23 @@ from kinjo.batches import Windows
 from kinjo.corpus import Corpus, segment_windows
 from kinjo.datasets import utd_mhad
 from kinjo.evaluate import baselines, pictures, report
-from kinjo.evaluate.fewshot import Embeddings, Protocol, Score, as_parts, classify, sample_episodes, score
-from kinjo.evaluate.folds import VALIDATION, FewshotResult, Fold, difference, evaluate_folds, utd_mhad_folds
+from kinjo.evaluate.fewshot import Embeddings, Episodes, Protocol, Score, as_parts, classify, sample_episodes, score
+from kinjo.evaluate.folds import (
+    DEVELOPMENT,
+    VALIDATION,
+    FewshotResult,
+    Fold,
+    answer_folds,
+    development,
+    difference,
+    evaluate_folds,
+    utd_mhad_folds,
+)
+from kinjo.methods.oneshot import FUSED, OneShot
 from kinjo.recipe import Recipe
 
 Embedded = dict[str, NDArray[np.float32]]
-Part = Literal["test", "validation"]
+Part = Literal["test", "validation", "development"]
 BASELINES = ("minirocket", "minirocket_scaled")
 
 
@@ -80,32 +91,83 @@ def folds() -> tuple[Fold, ...]:
     return utd_mhad_folds(utd_mhad.CARD.classes)
 
 
-def train_fold(recipe: Recipe, clips: Clips, fold: Fold, seed: int, work: Path, *, progress: bool = True) -> Embedded:
-    """Embeddings of all clips, by modality, from a model trained on ``fold.train`` alone. Kept in ``work``."""
+def folder_of(recipe: Recipe, clips: Clips, fold: Fold, seed: int, work: Path, init: Path | None = None) -> Path:
+    """Where under ``work`` a training is kept: named for all that it depends on but the code."""
     what = [recipe.to_dict(), learn.digest(clips.windows, np.arange(len(clips.labels)), clips.labels)]
+    what += [hashlib.sha256(init.read_bytes()).hexdigest()] if init else []
     key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
-    folder = work / f"{recipe.name}-{key}" / fold.name / f"seed{seed}"
-    kept = folder / "embeddings.npz"
+    return work / f"{recipe.name}-{key}" / fold.name / f"seed{seed}"
+
+
+def by_head(recipe: Recipe) -> bool:
+    """Whether the model's own head has to answer; otherwise nearest prototypes of cached embeddings are the same."""
+    return recipe.oneshot.episodic or recipe.oneshot.head == "matching"
+
+
+def trained(
+    recipe: Recipe, clips: Clips, fold: Fold, seed: int, work: Path, *, init: Path | None = None, progress: bool = True
+) -> tuple[OneShot, Path]:
+    """The model of ``fold.train`` alone, by both stages of the recipe, and its folder under ``work``. Kept there.
+
+    ``init``: a checkpoint that pre-training starts from, made on external data.
+    """
+    folder = folder_of(recipe, clips, fold, seed, work, init)
+    kept = folder / "finetune" / "model.safetensors"
     if kept.exists():
-        with np.load(kept) as file:
-            return {name: file[name] for name in file.files}
+        model = learn.load(kept)[0]
+        assert isinstance(model, OneShot)
+        return model, folder
     rows = clips.rows(fold.train)
     facts = {"fold": fold.name, "commit": report.commit(), "trained_on": [str(c) for c in fold.train]}
-    model = learn.new_model(recipe, seed)
+    how: dict[str, Any] = {"seed": seed, "progress": progress, "provenance": facts}
     if recipe.pretrain.steps > 0:
-        model = learn.pretrain(
-            recipe, clips.windows, rows, folder / "pretrain", seed=seed, progress=progress, provenance=facts
-        )
-    labels = clips.labels[rows]
-    model = learn.finetune(
-        recipe, model, clips.windows, rows, labels, folder / "finetune",
-        seed=seed, progress=progress, provenance=facts,
-    )  # fmt: skip
-    embedded = learn.embed(model, clips.windows)
+        start = learn.pretrain(recipe, clips.windows, rows, folder / "pretrain", init=init, **how)
+    else:
+        start = learn.new_model(recipe, seed)
+        if init is not None:
+            facts["init_left_out"] = learn.initialise_from(start, init)
+    model = learn.finetune(recipe, start, clips.windows, rows, clips.labels[rows], folder / "finetune", **how)
+    return model.eval(), folder
+
+
+def train_fold(
+    recipe: Recipe, clips: Clips, fold: Fold, seed: int, work: Path, *,
+    subsets: Sequence[Sequence[str]] = (), init: Path | None = None, progress: bool = True,
+) -> Embedded:  # fmt: skip
+    """Embeddings of all clips by part from a model trained on ``fold.train`` alone: modalities, and with inductive
+    fusion ``fused_<modalities>`` of each of ``subsets``. Kept in ``work``.
+    """
+    model, folder = trained(recipe, clips, fold, seed, work, init=init, progress=progress)
+    kept, found = folder / "embeddings.npz", {}
+    if kept.exists():
+        with np.load(kept) as file:
+            found = {name: file[name] for name in file.files}
+    fused = [s for s in subsets if recipe.oneshot.fusion == "inductive" and fused_name(s) not in found]
+    if not found:
+        found = {n: x for n, x in learn.embed(model, clips.windows).items() if n != FUSED}
+    elif not fused:
+        return found
+    for subset in fused:
+        found[fused_name(subset)] = learn.embed(model, clips.windows, modalities=subset)[FUSED]
     temporary = kept.with_suffix(".tmp.npz")
-    np.savez(temporary, **embedded)  # type: ignore[arg-type]
+    np.savez(temporary, **found)  # type: ignore[arg-type]
     os.replace(temporary, kept)
-    return embedded
+    return found
+
+
+def fused_name(subset: Sequence[str]) -> str:
+    """The part that holds what fusion makes of these modalities together."""
+    return "_".join((FUSED, *subset))
+
+
+def parts_of(recipe: Recipe, subset: Sequence[str]) -> tuple[list[str], list[float]]:
+    """The parts that are compared for a subset of modalities, and their weights."""
+    how = recipe.oneshot
+    names = [k for k, s in recipe.inputs.items() if s.modality in subset] if how.branches == "released" else [*subset]
+    weights = [how.weights.get(name, 1.0) for name in names]
+    if how.fusion == "inductive" and len(subset) > 1:
+        return [*names, fused_name(subset)], [*weights, how.weights.get(FUSED, 1.0)]
+    return names, weights
 
 
 def evaluate(
@@ -118,43 +180,65 @@ def evaluate(
     part: Part = "test",
     episodes: int = 10_000,
     with_baselines: bool = True,
+    init: Path | None = None,
     progress: bool = True,
 ) -> dict[str, FewshotResult]:
     """Results by name: ``imu``, ``imu_pose``, ... for the ``subsets`` of modalities, and ``minirocket_...`` beside.
 
-    ``subsets`` None means every modality alone and all together. Trainings are kept in ``work`` and go on where
+    ``subsets`` None means every modality alone and all together. ``part`` ``development`` trains on two thirds of the
+    classes that are not tested and scores the others: to choose by. Trainings are kept in ``work`` and go on where
     they stopped.
     """
     clips = Clips.of(corpus, recipe)
     modalities = list(recipe.model.modalities)
     if part == "test" and len(seeds) < 3:
-        raise ValueError(
-            f"a test needs at least 3 seeds, given {len(seeds)}; to choose by validation classes 1 is enough"
-        )
+        raise ValueError(f"a test needs at least 3 seeds, given {len(seeds)}; to choose by development 1 is enough")
     absent = [c for c in utd_mhad.CARD.classes if c not in clips.labels]
     if absent:
         raise ValueError(f"the corpus has no clips of {', '.join(absent)}: the strict protocol needs all 27 classes")
     chosen = subsets or [[m] for m in modalities] + ([modalities] if len(modalities) > 1 else [])
-    runs = {
-        (fold.name, seed): train_fold(recipe, clips, fold, seed, work, progress=progress)
-        for fold in folds()
-        for seed in seeds
-    }
-    protocol = Protocol(episodes=episodes) if part == "test" else VALIDATION
-    known = (clips.labels, clips.subjects, clips.recordings, folds(), protocol)
-    results = {
-        "_".join(subset): evaluate_folds(
-            lambda fold, seed, subset=subset: [runs[fold.name, seed][m] for m in subset],
-            *known, seeds=seeds, part=part, missing=clips.missing(subset),
-        )
-        for subset in chosen
-    }  # fmt: skip
+    used = folds() if part != "development" else tuple(development(fold) for fold in folds())
+    protocol = {"test": Protocol(episodes=episodes), "validation": VALIDATION, "development": DEVELOPMENT}[part]
+    known = (clips.labels, clips.subjects, clips.recordings, used, protocol)
+    scored: dict[str, Any] = {"seeds": seeds, "part": "test" if part == "test" else "validation"}
+    run: dict[str, Any] = {"init": init, "progress": progress}
+    results = {}
+    for subset in chosen:
+        name = "_".join(subset)
+        if by_head(recipe):
+            results[name] = answer_folds(
+                lambda fold, seed, asked, subset=subset: head_answers(
+                    trained(recipe, clips, fold, seed, work, **run)[0], clips, subset, asked
+                ),
+                *known, **scored,
+            )  # fmt: skip
+            continue
+        parts, weights = parts_of(recipe, subset)
+        results[name] = evaluate_folds(
+            lambda fold, seed, parts=parts: [
+                train_fold(recipe, clips, fold, seed, work, subsets=chosen, **run)[p] for p in parts
+            ],
+            *known, **scored, weights=weights, metric=recipe.oneshot.metric,
+        )  # fmt: skip
     if with_baselines:
         results |= {
-            name: evaluate_folds(embed, *known, seeds=seeds, part=part, missing=clips.missing(subset))
+            name: evaluate_folds(embed, *known, **scored, missing=clips.missing(subset))
             for name, (subset, embed) in minirocket(clips, chosen).items()
         }
     return results
+
+
+def head_answers(model: OneShot, clips: Clips, subset: Sequence[str], episodes: Episodes) -> NDArray[np.intp]:
+    """What the model's own head answers, (E, way, queries), from the modalities ``subset`` alone.
+
+    With transductive fusion every query is asked by itself, in an episode of its own beside the supports, as released.
+    """
+    features = learn.features(model, clips.windows, modalities=subset)
+    support, query = episodes.support, episodes.query.reshape(len(episodes), -1)
+    asked = query.shape[1]
+    if model.config.transductive:
+        support, query = np.repeat(support, asked, 0), query.reshape(-1, 1)
+    return learn.answer(model, features, support, query).reshape(episodes.query.shape)
 
 
 def minirocket(clips: Clips, subsets: Sequence[Sequence[str]]) -> dict[str, tuple[Sequence[str], Any]]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+
+from kinjo.nn.processes import mean_count
 
 
 def masked_mse(
@@ -18,6 +21,15 @@ def masked_mse(
     """
     per_token = (prediction.float() - target.float()).square().mean(dim=2)
     if missing is None:
-        return per_token.mean()
-    present = (~missing).to(per_token.dtype)
-    return (per_token * present).sum() / present.sum().clamp(min=1)
+        missing = torch.zeros_like(per_token, dtype=torch.bool)
+    return present_average(per_token, missing)
+
+
+def present_average(each: Float[Tensor, "*shape"], missing: Bool[Tensor, "*shape"]) -> Float[Tensor, ""]:
+    """Mean of the losses ``each`` that are not ``missing``; 0 where all are.
+
+    In a training by several processes the average of their results is the mean over what all of them hold together
+    (``nn.processes.mean_count``).
+    """
+    present = (~missing).to(each.dtype)
+    return (each * present).sum() / mean_count(present.sum())

@@ -8,20 +8,23 @@ classification of new classes by prototypes.
 Deviations, each with its reason:
 - streams may enter through masked convolutional stems (``stem = "conv"``) in place of linear patches (``"linear"``,
   as published): with hundreds of clips instead of tens of thousands they are worth much;
+- such a stem may read motion, differences along time, in place of values: bodies and places differ, motion less;
 - pose is a further stream, masked at the same moments as the sensors: it is sampled motion like them;
-- sensor tokens are contiguous patches, since the published strided ones turn in-painting into super-resolution;
-- sensors hide 0.75 of their slots, not 0.9; the decoder is one block deep; branches start small (LayerScale):
-  all for the size of the data, none tuned on test classes;
-- amplitude and gravity stay in the input (published: min-max per clip, which loses both);
 - a stream may be missing from any window: its tokens are not attended to and earn no loss;
 - one modality is embedded by the means of its tokens before and after the encoder, so that every recording has an
-  embedding of its own with any subset of modalities (published: attention across the samples of an episode).
+  embedding of its own with any subset of modalities (published: attention across the samples of an episode, which
+  ``methods.oneshot`` has as ``reference``).
+
+As published are ``vit_small`` and ``vit_base`` with ``published_inputs``. The defaults of ``Config`` differ for the
+size of the data: contiguous sensor tokens, since strided ones turn in-painting into super-resolution; sensors hide
+0.75 of their slots; the decoder is one block deep; branches start small (LayerScale); and amplitude and gravity stay
+in the input (published: min-max per clip, which loses both).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -31,7 +34,7 @@ from torch import Tensor, nn
 
 from kinjo.encoders import Input, PoseInput, SensorInput, VideoInput
 from kinjo.losses.masked import masked_mse
-from kinjo.nn.masking import synchronised_masks, tube_mask
+from kinjo.nn.masking import independent_masks, synchronised_masks, tube_mask
 from kinjo.nn.stem import ConvStem, FrameStem
 from kinjo.nn.tokens import gather_tokens, normalise_tokens, present_mean, sincos, split_hidden
 from kinjo.nn.transformer import Transformer, initialise
@@ -50,9 +53,12 @@ class Config:
     heads: int = 4
     stem: Literal["conv", "linear"] = "conv"
     layer_scale: float = 0.1
+    """Where the encoder's residual branches start; 0 is a plain ViT, without LayerScale."""
     decoder_dim: int = 96
     decoder_depth: int = 1
     decoder_heads: int = 3
+    masking: Literal["synchronised", "independent"] = "synchronised"
+    """Whether sensors and pose hide the same moments, or each draws its own."""
     mask_ratio: float = 0.75
     video_mask_ratio: float = 0.9
     sensor_weight: float = 0.5
@@ -60,6 +66,14 @@ class Config:
     def __post_init__(self) -> None:
         if self.stem not in ("conv", "linear"):
             raise ValueError(f"stem must be conv or linear, given {self.stem!r}")
+        if self.masking not in ("synchronised", "independent"):
+            raise ValueError(f"masking must be synchronised or independent, given {self.masking!r}")
+        for key, spec in self.inputs.items():
+            strided = isinstance(spec, SensorInput) and spec.layout == "strided"
+            if self.stem == "conv" and strided:
+                raise ValueError(f"input '{key}': strided tokens need stem = 'linear': convolutions run along time")
+            if self.stem == "linear" and spec.reads == "motion":
+                raise ValueError(f"input '{key}': reads = 'motion' needs stem = 'conv'; linear tokens hold values")
         if self.dim % 16 or self.dim % self.heads or self.decoder_dim % self.decoder_heads or self.decoder_dim % 2:
             raise ValueError(
                 f"dim {self.dim} must be a multiple of 16 and of heads {self.heads}; decoder_dim {self.decoder_dim} an "
@@ -86,7 +100,7 @@ class MuMAE(nn.Module):
         c = config
         # --- encoder: an entrance per stream, fixed positions, one transformer over all visible tokens
         self.enter = nn.ModuleDict({k: self._entrance(s) for k, s in c.inputs.items()})
-        self.encoder = Transformer(c.dim, c.depth, c.heads, scale=c.layer_scale)
+        self.encoder = Transformer(c.dim, c.depth, c.heads, scale=c.layer_scale or None)
         # --- decoders: one shared projection and mask token, one transformer and one linear head per stream
         self.to_decoder = nn.Linear(c.dim, c.decoder_dim, bias=False)
         self.mask_token = nn.Parameter(0.02 * torch.randn(1, 1, c.decoder_dim, generator=generator))
@@ -101,14 +115,16 @@ class MuMAE(nn.Module):
             return nn.Linear(spec.values, self.config.dim)
         if isinstance(spec, VideoInput):
             patch = spec.tubelet[1] if spec.tubelet[1] == spec.tubelet[2] else 0
-            return FrameStem(spec.frames, spec.size, spec.channels, spec.slots, patch, self.config.dim)
+            return FrameStem(spec.frames, spec.size, spec.channels, spec.slots, patch, self.config.dim, spec.motion)
         if spec.places > 1:
             return nn.Linear(spec.values, self.config.dim)
-        return ConvStem(spec.samples, spec.channels, spec.slots, self.config.dim)
+        return ConvStem(spec.samples, spec.channels, spec.slots, self.config.dim, spec.motion)
 
     # ------------------------------------------------------------------------------------------ masking
     def draw_masks(self, batch: int, generator: torch.Generator) -> dict[str, Bool[Tensor, "batch tokens"]]:
-        """Tube masks for video; one draw of moments for all sensors and poses with the same number of slots."""
+        """Tube masks for video; for sensors and poses with the same number of slots one draw of moments, or each its
+        own (``masking = "independent"``).
+        """
         c = self.config
         masks: dict[str, Tensor] = {}
         by_slots: dict[int, dict[str, int]] = {}
@@ -118,7 +134,8 @@ class MuMAE(nn.Module):
             else:
                 by_slots.setdefault(spec.slots, {})[key] = spec.places
         for slots, places in by_slots.items():
-            masks |= synchronised_masks(batch, slots, places, c.mask_ratio, generator)
+            draw = synchronised_masks if c.masking == "synchronised" else independent_masks
+            masks |= draw(batch, slots, places, c.mask_ratio, generator)
         return masks
 
     # ------------------------------------------------------------------------------------------ encoder
@@ -188,8 +205,10 @@ class MuMAE(nn.Module):
         for key, (seen, hidden) in split.items():
             spec = self.config.inputs[key]
             predicted = self.decode(key, encoded[key], seen, hidden, gone[key])
-            target = normalise_tokens(gather_tokens(spec.patchify(batch[key]), hidden))
-            weight = 1.0 if isinstance(spec, VideoInput) else self.config.sensor_weight
+            video = isinstance(spec, VideoInput)
+            channels = spec.channels if video else 1  # published: pixels by channel, a sensor's axes together
+            target = normalise_tokens(gather_tokens(spec.patchify(batch[key]), hidden), channels=channels)
+            weight = 1.0 if video else self.config.sensor_weight
             losses[f"masked_{key}"] = weight * masked_mse(predicted, target, missing[key].gather(1, hidden))
         return losses
 
@@ -203,8 +222,7 @@ class MuMAE(nn.Module):
             gone = batch.get(f"{key}.missing")
             if gone is None:
                 gone = torch.zeros(batch[key].shape[:2], dtype=torch.bool, device=batch[key].device)
-            by_slot = gone.view(len(gone), spec.slots, -1).float().mean(2) > 0.5
-            missing[key] = by_slot.repeat_interleave(spec.places, 1)
+            missing[key] = spec.missing_tokens(gone)
         if not missing:
             raise ValueError(f"the batch holds none of the model's streams {list(self.config.inputs)}: {list(batch)}")
         return missing
@@ -215,17 +233,29 @@ class MuMAE(nn.Module):
         Each modality is encoded alone. Rows from which it is missing are zero.
         """
         missing = self.missing_tokens(batch)
-        out: dict[str, dict[str, Tensor]] = {}
+        entered = {key: self.enter_whole(key, batch[key], gone) for key, gone in missing.items()}
+        return {
+            modality: {name: present_mean(tokens, gone) for name, (tokens, gone) in parts.items()}
+            for modality, parts in self.alone(entered, missing).items()
+        }
+
+    def alone(
+        self, entered: Mapping[str, tuple[Tensor, Tensor]], missing: Mapping[str, Tensor]
+    ) -> dict[str, dict[str, tuple[Float[Tensor, "batch tokens dim"], Bool[Tensor, "batch tokens"]]]]:
+        """Per modality its tokens before (``local``) and after the encoder (``context``), each with what is missing.
+
+        ``entered`` comes from ``enter_whole``; no modality sees another.
+        """
+        out = {}
         for modality, all_keys in self.config.modalities.items():
-            keys = [k for k in all_keys if k in missing]
+            keys = [k for k in all_keys if k in entered]
             if not keys:
                 continue
-            entered = {key: self.enter_whole(key, batch[key], missing[key]) for key in keys}
-            context = self.encode({key: tokens for key, (tokens, _) in entered.items()}, {}, missing)
+            context = self.encode({key: entered[key][0] for key in keys}, {}, missing)
             slots = torch.cat([self.missing_slots(key, missing[key]) for key in keys], 1)
             out[modality] = {
-                "local": present_mean(torch.cat([local for _, local in entered.values()], 1), slots),
-                "context": present_mean(torch.cat(list(context.values()), 1), torch.cat([missing[k] for k in keys], 1)),
+                "local": (torch.cat([entered[key][1] for key in keys], 1), slots),
+                "context": (torch.cat(list(context.values()), 1), torch.cat([missing[key] for key in keys], 1)),
             }
         return out
 
@@ -243,34 +273,6 @@ class MuMAE(nn.Module):
         }
 
 
-class CosineClassifier(nn.Module):
-    """A vector per class, modality and branch; logits are scaled cosines, so that prototypes can replace them."""
-
-    def __init__(self, modalities: Iterable[str], dim: int, classes: int, generator: torch.Generator) -> None:
-        super().__init__()
-        self.weights = nn.ParameterDict(
-            {
-                f"{m}_{branch}": nn.Parameter(torch.randn(classes, dim, generator=generator))
-                for m in modalities
-                for branch in ("local", "context")
-            }
-        )
-
-    def losses(
-        self, branches: Mapping[str, Mapping[str, Tensor]], labels: Tensor, scale: float = 12.0, smoothing: float = 0.1
-    ) -> dict[str, Float[Tensor, ""]]:
-        """Cross-entropy of every modality and branch by itself, rows without the modality left out."""
-        out = {}
-        for modality, parts in branches.items():
-            for branch, e in parts.items():
-                weight = self.weights[f"{modality}_{branch}"]
-                logits = scale * F.normalize(e.float(), dim=1) @ F.normalize(weight, dim=1).T
-                each = F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
-                present = (e.abs().sum(1) > 0).float()
-                out[f"classify_{modality}_{branch}"] = (each * present).sum() / present.sum().clamp(min=1)
-        return out
-
-
 class Pretrain(nn.Module):
     """The task of the first stage: a batch to named losses, no labels."""
 
@@ -282,26 +284,46 @@ class Pretrain(nn.Module):
         return self.model.pretrain_loss(batch, generator)
 
 
-class Finetune(nn.Module):
-    """The task of the second stage: every modality by itself tells the training classes apart."""
+# ------------------------------------------------------------------------------------------------ presets
+def published_inputs() -> dict[str, Input]:
+    """MMAct as published: colour video and four sensors, strided, scaled per clip."""
+    sensors = {"acc_phone": ("acc", "pocket"), "acc_watch": ("acc", "wrist"), "gyro": ("gyro", "pocket")}
+    sensors["orientation"] = ("orientation", "pocket")
+    inputs: dict[str, Input] = {"video": VideoInput("rgb")}
+    for key, (quantity, placement) in sensors.items():
+        inputs[key] = SensorInput(quantity, placement=placement, layout="strided", scaling="clip")
+    return inputs
 
-    def __init__(self, model: MuMAE, classes: int, generator: torch.Generator) -> None:
-        super().__init__()
-        self.model = model
-        self.classifier = CosineClassifier(model.config.modalities, model.config.dim, classes, generator)
 
-    def forward(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        return self.classifier.losses(self.model.branches(batch), batch["label"])
+def vit_small(inputs: Mapping[str, Input] | None = None) -> Config:
+    """As published: ViT-S, four decoder blocks of 192, 90 % hidden. Inputs: MMAct's, or others."""
+    return Config(
+        published_inputs() if inputs is None else inputs, dim=384, depth=12, heads=6, stem="linear", layer_scale=0.0,
+        decoder_dim=192, decoder_depth=4, decoder_heads=3, mask_ratio=0.9,
+    )  # fmt: skip
+
+
+def vit_base(inputs: Mapping[str, Input] | None = None) -> Config:
+    """As published: ViT-B, four decoder blocks of 384. The rest as ``vit_small``."""
+    return replace(vit_small(inputs), dim=768, heads=12, decoder_dim=384, decoder_heads=6)
+
+
+def vit_utd() -> Config:
+    """The published design at a size for two cores: depth of 8 x 64 x 64 in tubelets of 2 x 8 x 8, UTD-MHAD's unit
+    and skeleton; linear tokens, so that what is hidden costs the encoder nothing.
+    """
+    inputs = utd_inputs() | {"depth": VideoInput("depth", frames=8, size=64, tubelet=(2, 8, 8))}
+    return Config(inputs, depth=6, stem="linear", layer_scale=0.0, mask_ratio=0.9)
+
+
+def small(inputs: Mapping[str, Input]) -> Config:
+    """For two cores: convolutional stems, two blocks."""
+    return Config(inputs)
 
 
 def tiny(inputs: Mapping[str, Input]) -> Config:
     """For demos and tests: seconds on one core."""
     return Config(inputs, dim=64, decoder_dim=48)
-
-
-def small(inputs: Mapping[str, Input]) -> Config:
-    """For two cores."""
-    return Config(inputs)
 
 
 def utd_inputs() -> dict[str, Input]:
