@@ -1,5 +1,8 @@
 """Small synthetic data sets in exactly the layouts in which UTD-MHAD, MotionSense and BasicMotions are published.
 
+MMAct is among them in the two layouts that others' readers tell of; ``fuzz_readers`` leaves it out, because its reader
+mends clocks and puts samples on a uniform one, so that "the values as they were" is no measure for it.
+
 For tests and for ``fuzz_readers``: nothing here comes from real data. A data set is a ``Tree``: archive -> file in it
 -> bytes. ``write`` lays it out as zips or as folders.
 """
@@ -8,18 +11,23 @@ from __future__ import annotations
 
 import io
 import zipfile
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 Tree = dict[str, dict[str, bytes]]
-HOMES = {"utd_mhad": "UTD-MHAD", "motionsense": "MotionSense", "basic_motions": "."}
+HOMES = {"utd_mhad": "UTD-MHAD", "motionsense": "MotionSense", "basic_motions": ".", "mmact": "MMAct"}
 """data set -> the folder under a data root where its archives lie."""
 CLIPS = ("a1_s1_t1", "a22_s2_t1", "a25_s3_t2")
 TRIALS = ("dws_1_sub_1", "wlk_7_sub_3", "std_14_sub_24")
 IDS = {"utd_mhad": CLIPS, "motionsense": TRIALS, "basic_motions": None}
 """data set -> ids that its small tree holds (``None``: all)."""
+SEQUENCES = (
+    "subject1_scene1_session1_walking", "subject1_scene2_session3_carrying", "subject17_scene1_session1_drinking",
+    "subject20_scene4_session2_using_phone",
+)  # fmt: skip
 COLUMNS = (
     "", "attitude.roll", "attitude.pitch", "attitude.yaw", "gravity.x", "gravity.y", "gravity.z",
     "rotationRate.x", "rotationRate.y", "rotationRate.z",
@@ -120,6 +128,82 @@ def basic_motions(seed: int = 0) -> Tree:
         ]
         files[f"BasicMotions_{part}.ts"] = (head + "\n".join(lines) + "\n").encode()
     return {"BasicMotions": files}
+
+
+def stamps(seconds: NDArray[np.float64]) -> list[str]:
+    """Seconds after a moment in 2018 as MMAct writes them: ``20181121_16:29:25.123``."""
+    moment = datetime(2018, 11, 21, 16, 29, 25, 123000)
+    return [f"{moment + timedelta(seconds=float(s)):%Y%m%d_%H:%M:%S.%f}"[:-3] for s in seconds]
+
+
+def mmact_sensors(
+    rng: np.random.Generator, seconds: float
+) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Sensor folder -> times (n,) s with jitter and values (n, 3) in m/s^2, rad/s, degrees. The watch starts late."""
+    out = {}
+    for folder, rate, start in (
+        ("acc_phone_clip", 100, 0.0), ("acc_watch_clip", 100, 0.03), ("gyro_clip", 50, 0.004),
+        ("orientation_clip", 50, 0.008),
+    ):  # fmt: skip
+        n = round(seconds * rate)
+        times = np.round(start + (np.arange(n) + 0.2 * rng.uniform(size=n)) / rate, 3)
+        waves = np.sin(2 * np.pi * np.outer(times, rng.uniform(0.5, 2.0, 3)) + rng.uniform(0, 6, 3))
+        if folder.startswith("acc"):
+            values = np.array([1.0, 9.5, 2.0]) + 2.0 * waves
+        elif folder == "gyro_clip":
+            values = 1.5 * waves
+        else:
+            values = np.array([0.0, -80.0, 10.0]) + np.array([15.0, 5.0, 5.0]) * waves
+            values[:, 0] %= 360.0
+        out[folder] = times, values
+    return out
+
+
+def mmact_csv(times: NDArray[np.float64], values: NDArray[np.float64], header: str = "") -> bytes:
+    """A csv of time stamps and three numbers; as published without a header."""
+    rows = (f"{t},{a:.6f},{b:.6f},{c:.6f}" for t, (a, b, c) in zip(stamps(times), values, strict=True))
+    return ("\n".join([*([header] if header else []), *rows]) + "\n").encode()
+
+
+def mp4(rng: np.random.Generator, frames: int, rate: int = 15, size: tuple[int, int] = (48, 64)) -> bytes:
+    """H.264 in mp4: frame k is grey at ``10 + 2 * k`` with a square that moves; a key frame every 12, with B-frames."""
+    import av
+
+    out = io.BytesIO()
+    with av.open(out, "w", format="mp4") as container:
+        track = container.add_stream("libx264", rate=rate, options={"g": "12", "crf": "12"})
+        track.height, track.width, track.pix_fmt = *size, "yuv420p"
+        track.codec_context.thread_count = 1
+        top, shades = int(rng.integers(0, size[0] - 8)), rng.integers(100, 256, (8, 8, 3))
+        for k in range(frames):
+            picture = np.full((*size, 3), 10 + 2 * k, np.uint8)
+            picture[top : top + 8, k % (size[1] - 8) :][:, :8] = shades
+            container.mux(track.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        container.mux(track.encode(None))
+    return out.getvalue()
+
+
+def mmact(
+    seed: int = 0,
+    sequences: tuple[str, ...] = SEQUENCES,
+    *,
+    published: bool = True,
+    cameras: tuple[int, ...] = (1, 3),
+    seconds: float = 2.0,
+) -> Tree:
+    """Sequences as published (``subject1/scene1/session1/walking.csv``), or as the one-shot code keeps them."""
+    rng = np.random.default_rng(seed)
+    tree: Tree = {}
+    for sequence in sequences:
+        subject, scene, session, activity = sequence.split("_", 3)
+        for folder, (times, values) in mmact_sensors(rng, seconds).items():
+            flat, deep = f"{activity}/{sequence}.csv", f"{subject}/{scene}/{session}/{activity}.csv"
+            tree.setdefault(folder, {})[deep if published else flat] = mmact_csv(times, values)
+        for c in cameras:
+            flat = f"{activity}/{subject}_cam{c}_{scene}_{session}_{activity}.mp4"
+            deep = f"{subject}/cam{c}/{scene}/{session}/{activity}.mp4"
+            tree.setdefault("video", {})[deep if published else flat] = mp4(rng, round(15 * seconds))
+    return tree
 
 
 TREES = {"utd_mhad": utd_mhad, "motionsense": motionsense, "basic_motions": basic_motions}

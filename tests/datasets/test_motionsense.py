@@ -37,7 +37,7 @@ def test_streams_and_labels(root: Path, layouts: ModuleType):
     for recording in found:
         expected = layouts.device_motion(rng, 150)
         streams = recording.streams
-        np.testing.assert_allclose(streams["pocket.acc"].values(), expected[:, 4:7] + expected[:, 10:], atol=2e-6)
+        np.testing.assert_allclose(streams["pocket.acc"].values(), -(expected[:, 4:7] + expected[:, 10:]), atol=2e-6)
         np.testing.assert_allclose(streams["pocket.gyro"].values(), expected[:, 7:10], atol=1e-6)
         np.testing.assert_allclose(streams["pocket.attitude"].values(), expected[:, 1:4], atol=1e-6)
         acc = streams["pocket.acc"].contract

@@ -3,7 +3,8 @@
 Reads ``A_DeviceMotion_data.zip`` as it is published, or the folder of that name, and ``data_subjects_info.csv``.
 
 **Sign.** iOS reports acceleration with the sign of gravity: a phone that lies face up reads about -1 g on z, where
-an Android phone and most sensors read +1 g. The values are kept as they are (``gravity + userAcceleration``).
+an Android phone and most sensors read +1 g. ``pocket.acc`` is turned to what kinjo's ``acc`` means everywhere, specific
+force: ``-(gravity + userAcceleration)``.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ CARD = Card(
     defects=(
         "sit_5/sub_1 and sit_13/sub_1 are the same file; both recordings have the same twin.",
         "The side of the pocket is not documented: placement 'pocket'.",
-        "Acceleration has iOS's sign: at rest it points down, opposite to Android and most sensors.",
+        "Acceleration has iOS's sign in the files, opposite to Android and most sensors: the reader turns it.",
         "Attitude is relative to an arbitrary heading in every recording.",
         "Samples have no time stamps; 50 Hz is nominal, and the rotation rate agrees with it.",
     ),
@@ -188,7 +189,7 @@ def _recording(recording: str, columns: dict[str, NDArray[np.float64]]) -> Recor
         Stream.of(
             "pocket.acc",
             Contract("imu", "acc", "g", RATE_HZ, placement="pocket", gravity=True),
-            columns["gravity"] + columns["user"],
+            -(columns["gravity"] + columns["user"]),
         ),
         Stream.of("pocket.gyro", Contract("imu", "gyro", "rad/s", RATE_HZ, placement="pocket"), columns["rotation"]),
         Stream.of(
@@ -198,7 +199,7 @@ def _recording(recording: str, columns: dict[str, NDArray[np.float64]]) -> Recor
         ),
     )
     segment = Segment(0.0, streams[0].length / RATE_HZ, ACTIVITIES[code])
-    notes = ("the sign of acceleration is iOS's: at rest it points down",)
+    notes = ("the sign of acceleration is turned: iOS's is that of gravity",)
     if recording in _TWINS:
         notes += ("sit_5_sub_1 and sit_13_sub_1 are the same file",)
     return Recording(

@@ -42,8 +42,11 @@ class Decoder:
             done = False
             try:
                 if path != self._path or not 0 <= start - self._next <= AHEAD:
-                    self._open(path, pts, start)
+                    self._open(path, pts, start, seek=start > AHEAD)
                 filled = self._fill(out, start)
+                if not filled and start > AHEAD:  # a jump may land behind the frame: go through the file then
+                    self._open(path, pts, start, seek=False)
+                    filled = self._fill(out, start)
                 done = filled == len(out) and stop < len(pts)
             except (*_faults(), OSError, ValueError) as error:
                 raise DatasetError(str(path), "frames that decode", f"{error}", AGAIN) from error
@@ -68,12 +71,12 @@ class Decoder:
                     break
         return filled
 
-    def _open(self, path: Path, pts: NDArray[np.int64], start: int) -> None:
+    def _open(self, path: Path, pts: NDArray[np.int64], start: int, *, seek: bool) -> None:
         import av
 
         self.close()
         self._container = av.open(str(path))
-        if start > AHEAD:
+        if seek:
             self._container.seek(int(pts[start]), stream=self._container.streams.video[0])
         self._path, self._next, self._frames = path, start, self._indexed(pts)
 
@@ -98,12 +101,12 @@ def _faults() -> tuple[type[Exception], ...]:
     return (FFmpegError,)
 
 
-def rgb_stream(name: str, path: Path, decoder: Decoder) -> Stream:
+def rgb_stream(name: str, path: Path, decoder: Decoder, *, whole: bool = False) -> Stream:
     """The video ``path`` as a stream of frames (n, height, width, 3) uint8 that begins at 0 s.
 
     The file's packets are counted here, without decoding, which shows a file that is cut off. Frames that are evenly
-    spaced get a uniform clock at their own rate, others their own times. Raises ``DatasetError`` naming the file; damage
-    within a frame shows as one when it is read.
+    spaced get a uniform clock at their own rate, others their own times. Raises ``DatasetError`` naming the file;
+    damage within a frame shows as one when it is read, or, with ``whole``, here: every frame is decoded then.
     """
     import av
 
@@ -111,13 +114,21 @@ def rgb_stream(name: str, path: Path, decoder: Decoder) -> Stream:
         with av.open(str(path)) as container:
             track = container.streams.video[0]
             base, told, size = track.time_base, track.frames, (track.height, track.width)
-            stamps = [packet.pts for packet in container.demux(track) if packet.pts is not None and packet.size]
+            packets = [(p.pts, p.is_discard) for p in container.demux(track) if p.pts is not None and p.size]
+            stamps = [stamp for stamp, discard in packets if not discard]  # an edit list may cut some off
+        if whole:
+            with av.open(str(path)) as container:
+                decoded = sum(1 for _ in container.decode(video=0))
+        else:
+            decoded = len(set(stamps))
     except (*_faults(), OSError, ValueError, IndexError) as error:
         given = f"{error}" if not isinstance(error, IndexError) else "a file without video"
         raise DatasetError(str(path), "a video file", given, AGAIN) from error
     pts = np.unique(np.array(stamps, np.int64))
-    if base is None or len(pts) < 2 or len(pts) < told or min(size) < 1:
-        raise DatasetError(str(path), f"{max(told, 2)} frames", f"{len(pts)}", AGAIN)
+    if base is None or len(pts) < 2 or len(packets) < told or min(size) < 1:
+        raise DatasetError(str(path), f"{max(told, 2)} frames", f"{len(packets)}", AGAIN)
+    if decoded != len(pts):
+        raise DatasetError(str(path), f"{len(pts)} frames that decode", f"{decoded}", AGAIN)
     times = (pts - pts[0]).astype(np.float64) * float(base)
     steps = np.diff(times)
     rate = float(1.0 / np.median(steps))

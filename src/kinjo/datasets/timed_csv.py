@@ -76,51 +76,50 @@ def parse(data: bytes, file: str, names: Sequence[Sequence[str]], hint: str) -> 
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DatasetError(file, "a csv in UTF-8", f"{error}", hint) from error
-    columns, body = _header(text, file, names, hint)
+    columns, group, body = _header(text, file, names, hint)
     notes: tuple[str, ...] = ()
     if body and not body.endswith("\n"):
         body, last = body[: body.rfind("\n") + 1], body[body.rfind("\n") + 1 :].split(",")
-        if last[0].strip():
-            if len(last) != len(columns) or not all(_is_number(cell) for cell in last[1:]):
-                raise DatasetError(file, "a last line that is whole", "a file that is cut off", hint)
-            notes = ("the last line does not end and may be cut: left out",)
-    if body.count("\n") < 2:
+        if len(last) != len(columns) or not all(_is_number(cell) for cell in last[1:]):
+            raise DatasetError(file, "a last line that is whole", "a file that is cut off", hint)
+        notes = ("the last line does not end and may be cut: left out",)
+    if not body.strip():
         return None
-    time, *rest = _columns(body, columns, file, hint)
+    time, *rest = _columns(body, columns, ("time", *group), file, hint)
     if len(time) < 2:
         return None
-    values = np.stack([column.astype(np.float64) for column in rest], axis=1)
-    return Timed(_seconds(time, file), values, notes)
+    return Timed(_seconds(time, file), np.stack(rest, axis=1).astype(np.float64), notes)
 
 
-def _header(text: str, file: str, names: Sequence[Sequence[str]], hint: str) -> tuple[list[str], str]:
-    """The file's columns (``time`` and those of ``names`` that it has) in its order, and the text after the header."""
+def _header(text: str, file: str, names: Sequence[Sequence[str]], hint: str) -> tuple[list[str], Sequence[str], str]:
+    """The file's columns in its order, those of ``names`` that it has, and the text after the header, if any."""
     first, _, rest = text.partition("\n")
     cells = [cell.strip().strip('"').strip().lower() for cell in first.split(",")]
     width = len(names[0]) + 1
     if not text.strip():
-        return ["time", *names[0]], ""
+        return ["time", *names[0]], names[0], ""
     if len(cells) != width:
         raise DatasetError(file, f"{width} columns: time, {', '.join(names[0])}", f"{len(cells)} columns", hint)
     if all(_is_number(cell) for cell in cells[1:]):
-        return ["time", *names[0]], text
+        return ["time", *names[0]], names[0], text
     columns = ["time" if cell in TIME_NAMES else cell for cell in cells]
-    if not any(sorted(columns) == sorted(["time", *group]) for group in names):
+    group = next((group for group in names if sorted(columns) == sorted(["time", *group])), None)
+    if group is None:
         wanted = " or ".join(", ".join(["time", *group]) for group in names)
         raise DatasetError(file, f"the columns {wanted}", ", ".join(cells), hint)
-    return columns, rest
+    return columns, group, rest
 
 
 def _is_number(cell: str) -> bool:
     try:
-        float(cell or "nan")
+        float(cell.strip() or "nan")
     except ValueError:
         return False
     return "_" not in cell  # Python reads 1_000, a csv does not
 
 
-def _columns(body: str, columns: list[str], file: str, hint: str) -> list[NDArray[np.generic]]:
-    """Time stamps as text and the other columns as float64, in the order time, then as ``sorted`` for none but time."""
+def _columns(body: str, columns: list[str], order: Sequence[str], file: str, hint: str) -> list[NDArray[np.generic]]:
+    """The columns ``order`` of ``body``, whose columns are ``columns``: time stamps as text, others as float64."""
     import pyarrow as pa
     from pyarrow import csv
 
@@ -133,12 +132,7 @@ def _columns(body: str, columns: list[str], file: str, hint: str) -> list[NDArra
         )
     except pa.ArrowException as error:
         raise DatasetError(file, "a table of a time stamp and numbers", f"{error}", hint) from error
-    order = ["time", *(name for name in AXES_ORDER if name in columns)]
     return [table.column(name).to_numpy() for name in order]
-
-
-AXES_ORDER = ("x", "y", "z", "azimuth", "pitch", "roll")
-"""Columns are given in this order, however the file has them."""
 
 
 def _seconds(stamps: NDArray[np.generic], file: str) -> NDArray[np.float64]:
@@ -206,11 +200,13 @@ def uniform(table: Timed, file: str, rate_hz: float, *, longest_s: float, hint: 
     if circle:
         values = _unwound(values)
     even, start, missing = regularize(values, times, rate, max_gap_s=MAX_GAP_S)
-    if circle:
-        even = even % 360.0 if np.nanmin(table.values) >= 0 else (even + 180.0) % 360.0 - 180.0
     if missing.mean() > 0.5:
         raise DatasetError(file, "samples for half of the clip at least", f"{missing.mean():.0%} missing", hint)
-    bad = int((~np.isfinite(table.values).all(axis=1)).sum())
+    whole = np.isfinite(table.values).all(axis=1)
+    if circle:
+        low = np.where(table.values[whole].min(axis=0) >= 0, 0.0, -180.0)
+        even = (even - low) % 360.0 + low
+    bad = int((~whole).sum())
     if bad:
         notes.append(f"{bad} of {len(table.values)} rows are not finite: marked as missing")
     if pauses.any():
