@@ -86,6 +86,42 @@ def test_a_run_cut_short_goes_on_bit_identically(tmp_path: Path) -> None:
     assert same[0] == same[1]
 
 
+def test_a_run_with_pauses_ends_with_the_same_bits(tmp_path: Path) -> None:
+    """Between two calls the caller evaluates, in any mode and with any use of the weights."""
+    lazy, out = Schedule(**{**SCHEDULE.__dict__, "save_every_s": 1e9}), tmp_path / "parts"
+    assert fit(Line(), draw, lazy, tmp_path / "whole", seed=3, progress=False) == 60
+    task = Line()
+    reached = []
+    for until in (7, 7, 30, 44, None):
+        reached.append(fit(task, draw, lazy, out, seed=3, progress=False, until=until))
+        assert checkpoint.load(out / "last.safetensors")[1]["step"] == reached[-1]
+        assert not task.training
+        state = {k: v.clone() for k, v in task.state_dict().items()}
+        task.train()
+        task(draw(step_generator(9, 9)), step_generator(9, 9))  # moves the BatchNorm's averages
+        assert not all(torch.equal(v, state[k]) for k, v in task.state_dict().items())
+    assert reached == [7, 7, 30, 44, 60]
+    whole, parts = weights(tmp_path / "whole"), weights(out)
+    assert whole.keys() == parts.keys()
+    assert all(torch.equal(whole[k], parts[k]) for k in whole)
+    assert (tmp_path / "whole" / "metrics.jsonl").read_text() == (out / "metrics.jsonl").read_text()
+
+
+def test_a_pause_that_lies_behind_changes_nothing(tmp_path: Path) -> None:
+    """A caller that was stopped asks for its first pause again: it is told how far the weights are."""
+    fit(Line(), draw, SCHEDULE, tmp_path, seed=3, progress=False, until=30)
+    before, log = weights(tmp_path), (tmp_path / "metrics.jsonl").read_text()
+    task = Line()
+    assert fit(task, draw, SCHEDULE, tmp_path, seed=3, progress=False, until=10) == 30
+    after = weights(tmp_path)
+    assert all(torch.equal(before[k], after[k]) for k in before)
+    assert all(torch.equal(v, before[f"model.{k}"]) for k, v in task.state_dict().items())
+    assert (tmp_path / "metrics.jsonl").read_text() == log
+    assert fit(task, draw, SCHEDULE, tmp_path, seed=3, progress=False, until=1000) == 60
+    with pytest.raises(ValueError, match="until"):
+        fit(task, draw, SCHEDULE, tmp_path, seed=3, progress=False, until=-1)
+
+
 SCRIPT = """
 import sys, time, pathlib, torch
 sys.path.insert(0, sys.argv[2])

@@ -19,11 +19,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.strategies import DDPStrategy
+from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 
 from kinjo.nn import checkpoint
@@ -45,6 +45,8 @@ class Schedule:
     betas: tuple[float, float] = (0.9, 0.95)
     clip: float = 1.0
     accumulate: int = 1
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    """``sgd`` is plain: no momentum, no decay, as Mu-MAE's one-shot stage was released."""
     precision: str = "bf16"
     save_every_s: float = 30.0
 
@@ -68,9 +70,11 @@ def step_generator(seed: int, step: int, rank: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(mixed ^ (mixed >> 31))
 
 
-def make_optimizer(task: nn.Module, schedule: Schedule) -> torch.optim.AdamW:
-    """AdamW; matrices decay, biases, norms and tokens do not."""
+def make_optimizer(task: nn.Module, schedule: Schedule) -> torch.optim.Optimizer:
+    """AdamW, where matrices decay and biases, norms and tokens do not; or plain SGD."""
     named = [p for p in task.parameters() if p.requires_grad]
+    if schedule.optimizer == "sgd":
+        return torch.optim.SGD(named, lr=schedule.lr)
     groups = [
         {"params": [p for p in named if p.dim() >= 2 and p.shape[0] > 1], "weight_decay": schedule.weight_decay},
         {"params": [p for p in named if p.dim() < 2 or p.shape[0] == 1], "weight_decay": 0.0},
@@ -167,7 +171,7 @@ def _step(
         with fabric.no_backward_sync(model, enabled=part + 1 < schedule.accumulate):
             losses = model(fabric.to_device(draw(generator)), generator)
             each = torch.stack(list(losses.values()))
-            shown = each.detach()
+            shown: Any = each.detach()
             if fabric.world_size > 1:  # before the check, so that all stop where one has to
                 shown = fabric.all_reduce(shown.clone(), reduce_op="mean")
             values = dict(zip(losses, shown.tolist(), strict=True))
@@ -185,7 +189,8 @@ def _step(
 def _agree(fabric: Fabric, first: int, out: Path) -> None:
     """``ValueError`` in every process unless all go on from the same step."""
     if fabric.world_size > 1:
-        most, least = fabric.all_reduce(torch.tensor([first, -first]), reduce_op="max").tolist()
+        steps: Any = fabric.all_reduce(torch.tensor([first, -first]), reduce_op="max")
+        most, least = steps.tolist()
         if most != -least:
             raise ValueError(
                 f"the processes find different states in {out} (steps {-least} and {most}): name a folder they share"
