@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 import time
@@ -17,6 +18,21 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 KINJO = [sys.executable, "-c", "from kinjo.cli import main; main()"]
 """The CLI of this interpreter, whatever PATH says."""
+
+
+def data_root() -> Path:
+    """The folder of the data sets: KINJO_DATA, or where the project's machine has them."""
+    return Path(os.environ.get("KINJO_DATA", ROOT.parent / "shared" / "data"))
+
+
+def utd_corpus() -> Any:
+    """UTD-MHAD as a corpus in ``.bench``; ends the program where the data set is absent."""
+    from kinjo import corpus, datasets
+
+    data = data_root()
+    if datasets.utd_mhad.find(data) is None:
+        sys.exit(f"no UTD-MHAD under {data}: name the folder that holds it with KINJO_DATA (make: DATA=folder)")
+    return corpus.write(datasets.load("utd_mhad", data), ROOT / ".bench" / "utd-corpus")
 
 
 def write(name: str, id: str, value: float, unit: str, **more: Any) -> None:

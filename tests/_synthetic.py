@@ -69,4 +69,4 @@ def recipe(steps: int, inputs: Mapping[str, Input] = INPUTS, **config: object) -
     """A Mu-MAE of 32 numbers per token, ``steps`` of either stage in full precision."""
     sizes = {"dim": 32, "depth": 1, "heads": 4, "decoder_dim": 24, "decoder_heads": 3} | config
     plan = Schedule(steps=steps, batch_size=8, lr=3e-3, warmup_steps=5, precision="fp32", save_every_s=0.0)
-    return Recipe("synthetic", inputs, mumae.Config(inputs, **sizes), plan, plan, MILD)  # type: ignore[arg-type]
+    return Recipe("synthetic", inputs, mumae.Config(inputs, **sizes), plan, plan, augment=MILD)  # type: ignore[arg-type]

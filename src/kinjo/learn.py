@@ -240,12 +240,13 @@ def features(
     """What the head and the fusion of a model read of the windows ``rows`` (None: all), of ``modalities`` alone."""
     rows = np.arange(len(windows)) if rows is None else np.asarray(rows)
     model.eval()
+    device = next(model.parameters()).device
     left_out = [k for k, s in windows.inputs.items() if modalities is not None and s.modality not in modalities]
     parts = []
     for i in range(0, len(rows), batch_size):
         read = windows.tensors(rows[i : i + batch_size])
         given = {key: x for key, x in read.items() if key.removesuffix(".missing") not in left_out}
-        parts.append(model.features(plain(given, windows.inputs)))
+        parts.append(model.features({key: x.to(device) for key, x in plain(given, windows.inputs).items()}))
     return oneshot.joined(parts)
 
 
@@ -259,8 +260,9 @@ def answer(
     Rows index ``features``; about ``chunk`` samples are held at a time.
     """
     step = max(1, chunk // (support[0].size + query.shape[1]))
+    device = next(model.parameters()).device
+    rows, asked = (torch.as_tensor(x, device=device) for x in (support, query))
     parts = [
-        model.scores(features, torch.as_tensor(support[i : i + step]), torch.as_tensor(query[i : i + step])).argmax(1)
-        for i in range(0, len(support), step)
+        model.scores(features, rows[i : i + step], asked[i : i + step]).argmax(1) for i in range(0, len(support), step)
     ]
-    return torch.cat(parts).numpy().astype(np.intp)
+    return torch.cat(parts).cpu().numpy().astype(np.intp)

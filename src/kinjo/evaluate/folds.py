@@ -116,6 +116,7 @@ def evaluate_folds(
     missing: ArrayLike | None = None,
     weights: Sequence[float] | None = None,
     bootstrap: int = 2000,
+    few_seeds: bool = False,
 ) -> FewshotResult:
     """Run ``protocol`` on the ``part`` classes of every fold, for every seed, by nearest prototypes.
 
@@ -136,7 +137,16 @@ def evaluate_folds(
         return classify([x[rows] for x in parts], picked, metric, missing=hidden, weights=weights)
 
     return answer_folds(
-        answer, labels, subjects, recordings, folds, protocol, seeds=seeds, part=part, bootstrap=bootstrap
+        answer,
+        labels,
+        subjects,
+        recordings,
+        folds,
+        protocol,
+        seeds=seeds,
+        part=part,
+        bootstrap=bootstrap,
+        few_seeds=few_seeds,
     )
 
 
@@ -151,15 +161,16 @@ def answer_folds(
     seeds: Sequence[int] = (0, 1, 2),
     part: Literal["test", "validation"] = "test",
     bootstrap: int = 2000,
+    few_seeds: bool = False,
 ) -> FewshotResult:
     """As ``evaluate_folds``, for any way of answering: ``answer(fold, seed, episodes)`` gives for every query the
     position of its class, (E, way, queries); episodes index all clips.
 
     ``labels``, ``subjects``, ``recordings`` are (n,). Episodes depend on fold and seed alone, so two methods see the
-    same ones. A test needs three seeds or more. The interval resamples subjects and classes once for all folds and
-    seeds; seeds are averaged, not resampled.
+    same ones. A test needs three seeds or more (an ablation may have ``few_seeds``). The interval resamples subjects
+    and classes once for all folds and seeds; seeds are averaged, not resampled.
     """
-    if len(set(seeds)) != len(seeds) or len(seeds) < (3 if part == "test" else 1):
+    if len(set(seeds)) != len(seeds) or len(seeds) < (3 if part == "test" and not few_seeds else 1):
         raise ValueError(f"a test needs at least 3 different seeds (validation: 1), given {tuple(seeds)}")
     if not folds or len({f.name for f in folds}) != len(folds):
         raise ValueError("evaluate_folds needs folds, each with its own name")

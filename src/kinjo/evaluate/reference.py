@@ -111,5 +111,8 @@ def test(
         return float((learn.answer(model, features, drawn.support, query)[:, 0] == asked).mean())
     embedded = learn.embed(model, clips.windows, rows, modalities=modalities)
     weights = [recipe.oneshot.weights.get(part, 1.0) for part in embedded]
-    answers: NDArray[Any] = classify(list(embedded.values()), drawn, recipe.oneshot.metric, weights=weights)
+    gone = np.stack([np.abs(x).sum(1) == 0 for x in embedded.values()], 1)  # a clip without a part: zero
+    answers: NDArray[Any] = classify(
+        list(embedded.values()), drawn, recipe.oneshot.metric, weights=weights, missing=gone
+    )
     return float((answers[np.arange(episodes), asked, 0] == asked).mean())

@@ -12,12 +12,18 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import lru_cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import Progress
 
 from kinjo import learn
 from kinjo.batches import Windows
@@ -54,15 +60,15 @@ class Clips:
     recordings: NDArray[Any]
 
     @classmethod
-    def of(cls, corpus: Corpus, recipe: Recipe) -> Clips:
-        """One window per labelled clip of a UTD-MHAD corpus; other labels are a ``ValueError``."""
+    def of(cls, corpus: Corpus, recipe: Recipe, classes: Sequence[str] = utd_mhad.CARD.classes) -> Clips:
+        """One window per labelled clip of a corpus with these ``classes``; other labels are a ``ValueError``."""
         index = segment_windows(corpus, corpus.recordings)
         labels = np.asarray(index.label_names, str)
-        unknown = sorted(set(labels) - set(utd_mhad.CARD.classes))
+        unknown = sorted(set(labels) - set(classes))
         if unknown or not len(labels):
             raise ValueError(
-                f"the strict protocol is UTD-MHAD's; this corpus has {unknown or 'no labelled clips'}. "
-                "Make the corpus with: kinjo import utd_mhad --data DATA -o CORPUS"
+                f"the protocol is for {classes[0]}, {classes[1]}, ...; this corpus has "
+                f"{unknown or 'no labelled clips'}. UTD-MHAD's: kinjo import utd_mhad --data DATA -o CORPUS"
             )
         table = corpus.table
         who, what = (np.asarray([str(x) for x in column])[index.recording] for column in (table.subjects, table.ids))
@@ -80,6 +86,17 @@ class Clips:
             for m in modalities
         }
         return np.stack([np.all(gone[m], axis=0) for m in modalities], 1)
+
+    def missing_parts(self, parts: Sequence[str], subset: Sequence[str]) -> NDArray[np.bool_]:
+        """The same, (n, parts), for ``parts_of`` a subset: modalities, streams, or what is fused of all of it."""
+        every = self.windows.tensors(np.arange(len(self.labels)))
+        gone = []
+        for part in parts:
+            if part in self.windows.inputs:
+                gone.append(every[f"{part}.missing"].all(1).numpy())
+            else:
+                gone.append(self.missing(subset if part.startswith(FUSED) else [part]).all(1))
+        return np.stack(gone, 1)
 
     def rows(self, classes: Sequence[Any]) -> NDArray[np.intp]:
         """The clips of ``classes``."""
@@ -155,6 +172,36 @@ def train_fold(
     return found
 
 
+def train_all(
+    recipe: Recipe, corpus: Corpus, work: Path, used: Sequence[Fold], seeds: Sequence[int],
+    subsets: Sequence[Sequence[str]], init: Path | None, workers: int, progress: bool,
+) -> None:  # fmt: skip
+    """Every fold's and seed's training, by ``workers`` processes of one thread each; all of it is kept in ``work``."""
+    jobs = [(recipe, corpus.root, work, fold, seed, subsets, init) for seed in seeds for fold in used]
+    bar = Progress(console=Console(stderr=True), disable=not progress)
+    with bar, ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        task = bar.add_task(recipe.name, total=len(jobs))
+        for done in as_completed([pool.submit(_one_job, *job) for job in jobs]):
+            done.result()
+            bar.advance(task)
+
+
+def _one_job(
+    recipe: Recipe, corpus: Path, work: Path, fold: Fold, seed: int, subsets: Sequence[Sequence[str]], init: Path | None
+) -> None:
+    torch.set_num_threads(1)
+    clips = _clips(str(corpus), json.dumps(recipe.to_dict(), sort_keys=True))
+    if by_head(recipe):
+        trained(recipe, clips, fold, seed, work, init=init, progress=False)
+    else:
+        train_fold(recipe, clips, fold, seed, work, subsets=subsets, init=init, progress=False)
+
+
+@lru_cache(maxsize=1)
+def _clips(corpus: str, recipe: str) -> Clips:
+    return Clips.of(Corpus.open(Path(corpus)), Recipe.from_dict(json.loads(recipe)))
+
+
 def fused_name(subset: Sequence[str]) -> str:
     """The part that holds what fusion makes of these modalities together."""
     return "_".join((FUSED, *subset))
@@ -181,17 +228,19 @@ def evaluate(
     episodes: int = 10_000,
     with_baselines: bool = True,
     init: Path | None = None,
+    workers: int = 1,
+    few_seeds: bool = False,
     progress: bool = True,
 ) -> dict[str, FewshotResult]:
     """Results by name: ``imu``, ``imu_pose``, ... for the ``subsets`` of modalities, and ``minirocket_...`` beside.
 
     ``subsets`` None means every modality alone and all together. ``part`` ``development`` trains on two thirds of the
     classes that are not tested and scores the others: to choose by. Trainings are kept in ``work`` and go on where
-    they stopped.
+    they stopped; ``workers`` processes share them. A test wants three seeds; ``few_seeds`` allows an ablation less.
     """
     clips = Clips.of(corpus, recipe)
     modalities = list(recipe.model.modalities)
-    if part == "test" and len(seeds) < 3:
+    if part == "test" and len(seeds) < 3 and not few_seeds:
         raise ValueError(f"a test needs at least 3 seeds, given {len(seeds)}; to choose by development 1 is enough")
     absent = [c for c in utd_mhad.CARD.classes if c not in clips.labels]
     if absent:
@@ -201,7 +250,10 @@ def evaluate(
     protocol = {"test": Protocol(episodes=episodes), "validation": VALIDATION, "development": DEVELOPMENT}[part]
     known = (clips.labels, clips.subjects, clips.recordings, used, protocol)
     scored: dict[str, Any] = {"seeds": seeds, "part": "test" if part == "test" else "validation"}
+    scored["few_seeds"] = few_seeds
     run: dict[str, Any] = {"init": init, "progress": progress}
+    if workers > 1:
+        train_all(recipe, corpus, work, used, seeds, chosen, init, workers, progress)
     results = {}
     for subset in chosen:
         name = "_".join(subset)
@@ -218,7 +270,7 @@ def evaluate(
             lambda fold, seed, parts=parts: [
                 train_fold(recipe, clips, fold, seed, work, subsets=chosen, **run)[p] for p in parts
             ],
-            *known, **scored, weights=weights, metric=recipe.oneshot.metric,
+            *known, **scored, weights=weights, metric=recipe.oneshot.metric, missing=clips.missing_parts(parts, subset),
         )  # fmt: skip
     if with_baselines:
         results |= {
@@ -228,12 +280,15 @@ def evaluate(
     return results
 
 
-def head_answers(model: OneShot, clips: Clips, subset: Sequence[str], episodes: Episodes) -> NDArray[np.intp]:
-    """What the model's own head answers, (E, way, queries), from the modalities ``subset`` alone.
+def head_answers(
+    model: OneShot, clips: Clips, subset: Sequence[str], episodes: Episodes, rows: NDArray[Any] | None = None
+) -> NDArray[np.intp]:
+    """What the model's own head answers, (E, way, queries), from the modalities ``subset`` alone. Episodes index the
+    clips ``rows`` (None: all).
 
     With transductive fusion every query is asked by itself, in an episode of its own beside the supports, as released.
     """
-    features = learn.features(model, clips.windows, modalities=subset)
+    features = learn.features(model, clips.windows, rows, modalities=subset)
     support, query = episodes.support, episodes.query.reshape(len(episodes), -1)
     asked = query.shape[1]
     if model.config.transductive:
@@ -290,7 +345,8 @@ def one_fold(embeddings: Embeddings, clips: Clips, fold: Fold, protocol: Protoco
 def write(results: Mapping[str, FewshotResult], path: Path, *, command: str) -> None:
     """Rows ``utd.oneshot.<name>`` of all results to ``path`` (JSON); a picture beside (.png).
 
-    A row holds its baselines and the paired 95 % interval of what it gains over each.
+    A row holds its baselines and the paired 95 % interval of what it gains over each, and likewise what it gains over
+    every subset of its modalities.
 
     The picture shows the last of kinjo's results, which has the most modalities, over bars of all.
     """
@@ -304,6 +360,7 @@ def write(results: Mapping[str, FewshotResult], path: Path, *, command: str) -> 
             seeds=len(result.seeds), command=command,
             baseline={kind: theirs.value for kind, theirs in beside.items()} or None,
             gain_ci95={kind: bounds for kind, (_, bounds) in gains.items()},
+            gain_over_subsets=_over_subsets(name, ours),
             protocol="UTD-MHAD strict: " + result.protocol.describe()
             + ", mean over three class folds, subjects shared between training and test classes, placement withheld",
             trained_on="UTD-MHAD, the 15 training classes of each fold",
@@ -312,6 +369,13 @@ def write(results: Mapping[str, FewshotResult], path: Path, *, command: str) -> 
     last = list(ours)[-1]
     others = {("kinjo, " if n in ours else "") + _words(n): r for n, r in results.items() if n != last}
     pictures.plot_fewshot(ours[last], path.with_suffix(".png"), name="kinjo, " + _words(last), baselines=others)
+
+
+def _over_subsets(name: str, ours: Mapping[str, FewshotResult]) -> dict[str, Any]:
+    """subset of the modalities of ``name`` -> gain over it and its paired 95 % interval."""
+    mine = set(name.split("_"))
+    gains = {other: difference(ours[name], ours[other]) for other in ours if set(other.split("_")) < mine}
+    return {other.replace("video", "depth"): {"gain": gain, "ci95": list(ci)} for other, (gain, ci) in gains.items()}
 
 
 def _words(name: str) -> str:

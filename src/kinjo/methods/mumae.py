@@ -74,6 +74,8 @@ class Config:
                 raise ValueError(f"input '{key}': strided tokens need stem = 'linear': convolutions run along time")
             if self.stem == "linear" and spec.reads == "motion":
                 raise ValueError(f"input '{key}': reads = 'motion' needs stem = 'conv'; linear tokens hold values")
+            if isinstance(spec, PoseInput) and spec.reads == "motion" and spec.places > 1:
+                raise ValueError(f"input '{key}': reads = 'motion' needs places = 1; body parts enter as linear tokens")
         if self.dim % 16 or self.dim % self.heads or self.decoder_dim % self.decoder_heads or self.decoder_dim % 2:
             raise ValueError(
                 f"dim {self.dim} must be a multiple of 16 and of heads {self.heads}; decoder_dim {self.decoder_dim} an "
