@@ -9,7 +9,7 @@ from torch import Tensor
 
 from _synthetic import INPUTS, MILD, recording, store
 from kinjo import batches, corpus
-from kinjo.batches import SPARE, Windows, augmented, plain, sampler
+from kinjo.batches import SPARE, Windows, augmented, episodes, plain, sampler
 from kinjo.encoders import Input, PoseInput, SensorInput, VideoInput
 from kinjo.recipe import Augment
 from kinjo.recording import Stream
@@ -244,3 +244,59 @@ def test_a_sampler_draws_its_rows_alone_and_evenly(windows: Windows):
     assert "label" not in sampler(inputs_still, rows, 2, STILL)(seeded())
     assert same(draw(seeded(1)), draw(seeded(1)))
     assert not same(draw(seeded(1)), draw(seeded(2)))
+
+
+# ------------------------------------------------------------------------------------------------ episodes
+@pytest.fixture(scope="module")
+def still(opened: corpus.Corpus) -> Windows:
+    """Windows of one sensor, known by their numbers."""
+    index = corpus.sliding_windows(opened, [f"r{k:02d}" for k in (0, 1, 4, 5)], 0.5, 0.25)
+    return Windows(opened, index, {"acc": INPUTS["acc"]})
+
+
+def who(windows: Windows, batch: dict[str, Tensor]) -> Tensor:
+    """The rows that a batch without augmentation was made of."""
+    known = windows.tensors(np.arange(len(windows)))["acc"]
+    gap = (batch["acc"][:, None] - known[None]).abs().amax((2, 3))
+    assert gap.min(1).values.max() < 1e-4
+    assert gap.topk(2, 1, largest=False).values[:, 1].min() > 1e-3
+    return gap.argmin(1)
+
+
+def test_episodes_come_class_by_class_with_different_windows(still: Windows):
+    rows = np.arange(2, 26)
+    labels = np.array([10, 20, 30, 40])[rows % 4]
+    way, queries = 3, 2
+    draw = episodes(still, rows, labels, STILL, 30, way, queries)
+    chosen, first = set(), set()
+    for seed in range(30):
+        batch = draw(seeded(seed))
+        assert batch["label"].shape == (27,)  # 30 hold three episodes of 9
+        picked = who(still, batch).view(3, way, 1 + queries)
+        label = batch["label"].view(3, way, 1 + queries)
+        assert bool((label == label[:, :, :1]).all())
+        assert torch.equal(label.flatten(), torch.tensor(labels)[picked.flatten() - 2])
+        assert set(picked.flatten().tolist()) <= set(rows.tolist())
+        for one, classes in zip(picked.tolist(), label[:, :, 0].tolist(), strict=True):
+            assert len(set(classes)) == way
+            assert all(len(set(members)) == 1 + queries for members in one)
+            chosen.add(frozenset(classes))
+            first.add(classes[0])
+    assert len(chosen) == 4  # of four classes every three
+    assert first == {10, 20, 30, 40}
+    assert same(draw(seeded(1)), draw(seeded(1)))
+    assert not same(draw(seeded(1)), draw(seeded(2)))
+
+
+def test_a_batch_holds_at_least_one_episode(still: Windows):
+    draw = episodes(still, np.arange(12), np.arange(12) % 2, STILL, 1, 2, 1)
+    assert draw(seeded())["label"].shape == (4,)
+
+
+def test_classes_with_too_few_windows_are_left_out_or_refused(still: Windows):
+    rows, labels = np.arange(9), np.array([0, 0, 0, 1, 1, 1, 2, 2, 3])
+    draw = episodes(still, rows, labels, STILL, 6, 2, 2)
+    seen = {int(x) for seed in range(20) for x in draw(seeded(seed))["label"]}
+    assert seen == {0, 1}
+    with pytest.raises(ValueError, match="3-way episodes need 3 classes with 3 windows or more, given 2"):
+        episodes(still, rows, labels, STILL, 9, 3, 2)

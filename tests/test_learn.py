@@ -1,7 +1,9 @@
 """Learning: the loss falls, classes come apart, a cut run goes on bit for bit, and a checkpoint is the model."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +12,11 @@ import torch
 from _synthetic import INPUTS, LABELS, recipe, store
 from kinjo import corpus, learn
 from kinjo.batches import Windows
-from kinjo.methods import mumae
+from kinjo.encoders import SensorInput
+from kinjo.methods import mumae, oneshot
 from kinjo.nn import checkpoint
 from kinjo.nn.checkpoint import CheckpointError
+from kinjo.recipe import Recipe
 from kinjo.recording import ContractError
 
 WITHOUT = {2: ("pose",), 3: ("imu.acc", "imu.gyro"), 4: ("depth",)}
@@ -61,7 +65,7 @@ def test_classes_come_apart(windows: Windows, labels: np.ndarray, pretrained: Pa
     train, test = np.arange(16), np.arange(16, NUMBER)
     before = {k: v.clone() for k, v in model.state_dict().items()}
     tuned = learn.finetune(plan, model, windows, train, labels[train], tmp_path, seed=0, progress=False)
-    assert any(not torch.equal(before[k], v) for k, v in tuned.state_dict().items())
+    assert any(not torch.equal(before[k], v) for k, v in tuned.model.state_dict().items())
     header = checkpoint.load(tmp_path / "model.safetensors")[1]
     assert header["classes"] == sorted(LABELS)
     assert header["stage"] == "finetune"
@@ -200,3 +204,126 @@ def test_nothing_to_learn_from_is_said(windows: Windows, tmp_path: Path):
     with pytest.raises(ValueError, match="no windows to fine-tune on"):
         learn.finetune(recipe(1), model, windows, none, none, tmp_path, progress=False)
     assert list(tmp_path.iterdir()) == []
+
+
+# ------------------------------------------------------------------------------------------------ another start
+def test_a_training_may_start_from_another(windows: Windows, pretrained: Path, tmp_path: Path):
+    """Whatever fits by name and shape is taken over; the rest is named and stays as drawn."""
+    path = pretrained / "model.safetensors"
+    given = checkpoint.load(path)[0]
+    alike = learn.new_model(recipe(1), 9)
+    assert learn.initialise_from(alike, path) == []
+    assert same(alike, learn.load(path)[0])
+    inputs = {k: replace(s, axes=4) if k == "gyro" else s for k, s in INPUTS.items() if k != "pose"}
+    inputs["mag"] = SensorInput("mag", samples=32, slots=8)
+    other, drawn = learn.new_model(recipe(1, inputs), 9), learn.new_model(recipe(1, inputs), 9).state_dict()
+    left_out = learn.initialise_from(other, path)
+    assert {name.split(".")[1] for name in left_out} == {"mag", "gyro"}
+    assert {name for name in left_out if "gyro" in name} == {
+        "enter.gyro.layers.0.weight", "to_values.gyro.weight", "to_values.gyro.bias"
+    }  # fmt: skip
+    for name, x in other.state_dict().items():
+        assert torch.equal(x, drawn[name] if name in left_out else given[name]), name
+    wide = learn.new_model(recipe(1, {"mag": inputs["mag"]}, dim=48, decoder_dim=36), 0)
+    checkpoint.save(tmp_path / "foreign", {"to_decoder.weight": torch.zeros(1, 1)}, {"method": "other"})
+    for source, method in ((path, "mumae"), (tmp_path / "foreign", "other")):
+        with pytest.raises(ValueError, match=f"nothing of this {method} checkpoint fits the recipe's model"):
+            learn.initialise_from(wide, source)
+
+
+def test_a_second_stage_checkpoint_serves_as_a_start_too(windows: Windows, labels: np.ndarray, tmp_path: Path):
+    plan = recipe(2)
+    start, rows = learn.new_model(plan, 4), np.arange(8)
+    tuned = learn.finetune(plan, start, windows, rows, labels[rows], tmp_path, progress=False)
+    other = learn.new_model(plan, 5)
+    assert learn.initialise_from(other, tmp_path / "model.safetensors") == []
+    assert same(other, tuned.model)
+
+
+def test_a_checkpoint_says_what_it_started_from(windows: Windows, pretrained: Path, tmp_path: Path):
+    path, rows = pretrained / "model.safetensors", np.arange(8)
+    model = learn.pretrain(recipe(0), windows, rows, tmp_path / "a", init=path, progress=False)
+    assert same(model, learn.load(path)[0])  # no steps: as it was
+    header = checkpoint.load(tmp_path / "a" / "model.safetensors")[1]
+    assert (header["init"], header["init_left_out"]) == ("model.safetensors", [])
+    assert len(header["init_sha256"]) == 64
+    learn.pretrain(recipe(2), windows, rows, tmp_path / "b", init=path, progress=False)
+    with pytest.raises(ValueError, match="another run: its init differs"):
+        learn.pretrain(
+            recipe(2), windows, rows, tmp_path / "b", init=tmp_path / "a" / "model.safetensors", progress=False
+        )
+
+
+# ------------------------------------------------------------------------------------------------ the second stage
+def oneshot_recipe(steps: int, **how: Any) -> Recipe:
+    """Two-way, for the synthetic corpus has two classes."""
+    return replace(recipe(steps), oneshot=oneshot.OneShotConfig(way=2, **how))
+
+
+def test_a_finetuning_in_portions_ends_bit_identically(windows: Windows, labels: np.ndarray, tmp_path: Path):
+    plan, rows = oneshot_recipe(12, fusion="reference", head="can"), np.arange(16)
+
+    def run(out: str, until: int | None = None) -> oneshot.OneShot:
+        start = learn.new_model(plan, 3)
+        return learn.finetune(
+            plan, start, windows, rows, labels[rows], tmp_path / out, seed=3, progress=False, until=until
+        )
+
+    whole = run("whole")
+    states = []
+    for until in (5, 10):
+        states.append({k: v.clone() for k, v in run("parts", until).state_dict().items()})
+        assert not (tmp_path / "parts" / "model.safetensors").exists()
+    assert any(not torch.equal(x, states[1][name]) for name, x in states[0].items())
+    last = run("parts", 12)
+    assert same(whole, last)
+    assert losses(tmp_path / "whole") == losses(tmp_path / "parts")
+    for out in ("whole", "parts"):
+        kept, _, header = learn.load(tmp_path / out / "model.safetensors")
+        assert same(kept, whole)
+        assert header["classes"] == sorted(LABELS)
+    assert {"episodes", "classify_imu_local"} <= set(losses(tmp_path / "whole")[0])
+
+
+@pytest.mark.parametrize("how", [{}, {"fusion": "inductive"}, {"fusion": "inductive", "head": "relation"}])
+def test_a_kept_second_stage_is_the_model(windows: Windows, labels: np.ndarray, tmp_path: Path, how: dict[str, Any]):
+    plan, rows = oneshot_recipe(3, **how), np.arange(16)
+    tuned = learn.finetune(plan, learn.new_model(plan, 1), windows, rows, labels[rows], tmp_path, progress=False)
+    kept, again, _ = learn.load(tmp_path / "model.safetensors")
+    assert isinstance(kept, oneshot.OneShot)
+    assert kept.config == plan.oneshot
+    assert again == plan
+    assert same(kept, tuned)
+    one, two = learn.embed(tuned, windows), learn.embed(kept, windows)
+    assert set(one) == MODALITIES | ({oneshot.FUSED} if how else set())
+    for part, e in one.items():
+        np.testing.assert_array_equal(e, two[part], err_msg=part)
+    few = learn.embed(kept, windows, modalities=["imu"])
+    assert set(few) == {"imu"} | ({oneshot.FUSED} if how else set())
+    np.testing.assert_allclose(few["imu"], one["imu"], atol=1e-6)
+    if how:  # what is fused of one modality is another thing
+        assert np.abs(few[oneshot.FUSED] - one[oneshot.FUSED]).max() > 1e-3
+
+
+@pytest.mark.parametrize("how", [{}, {"fusion": "inductive", "head": "can"}, {"fusion": "reference"}])
+def test_answers_do_not_depend_on_how_many_are_asked_at_once(windows: Windows, how: dict[str, Any]):
+    """Reference fusion apart: there the queries of an episode are asked together."""
+    model = learn.second_stage(oneshot_recipe(1, **how), learn.new_model(recipe(1), 0), 0)
+    rng = np.random.default_rng(0)
+    picks = np.stack([rng.permutation(NUMBER)[:7] for _ in range(30)])
+    support, query = picks[:, :4].reshape(30, 4, 1), picks[:, 4:]
+    features = learn.features(model, windows)
+    whole = learn.answer(model, features, support, query)
+    assert whole.shape == (30, 3)
+    assert whole.min() >= 0
+    assert whole.max() <= 3
+    np.testing.assert_array_equal(learn.answer(model, features, support, query, chunk=1), whole)
+    in_parts = learn.features(model, windows, batch_size=5)
+    with torch.inference_mode():
+        scores = [model.scores(f, torch.as_tensor(support), torch.as_tensor(query)) for f in (features, in_parts)]
+    torch.testing.assert_close(scores[0], scores[1], rtol=1e-4, atol=1e-4)
+    rows = np.array([3, 9, 4, 1, 20, 7])
+    some = learn.features(model, windows, rows, batch_size=4, modalities=["imu", "pose"])
+    assert set(some.vectors) == {"imu", "pose"}
+    for part in some.vectors:
+        torch.testing.assert_close(some.vectors[part]["local"], features.vectors[part]["local"][rows])

@@ -1,12 +1,14 @@
 """Recipes: they come back as they went, and a word or a value that is wrong is named."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from kinjo.encoders import PoseInput, SensorInput, VideoInput
 from kinjo.methods import mumae
+from kinjo.methods.oneshot import OneShotConfig
 from kinjo.recipe import Augment, Recipe
 from kinjo.train import Schedule
 
@@ -18,7 +20,7 @@ INPUTS = {
 }
 RECIPE = Recipe(
     "all", INPUTS, mumae.Config(INPUTS, dim=32, mask_ratio=0.5),
-    Schedule(steps=7, betas=(0.8, 0.9), precision="fp32"), Schedule(steps=3), Augment(warp=0.1),
+    Schedule(steps=7, betas=(0.8, 0.9), precision="fp32"), Schedule(steps=3), augment=Augment(warp=0.1),
 )  # fmt: skip
 SMALL = """
 name = "small"
@@ -128,6 +130,12 @@ def test_unknown_words_are_named(tmp_path: Path, more: str, said: str):
         ("[model]\nstem = 'pool'", r"\[model\]: stem must be conv or linear, given 'pool'"),
         ("[model]\ndim = [3]", r"\[model\]: dim must be like \d+, given \[3\]"),
         ("[inputs.d]\nmodality = 'video'\ntubelet = [2, 8]", r"\[inputs.d\]: tubelet must be like \(2, 16, 16\)"),
+        ("[model]\nmasking = 'tube'", r"\[model\]: masking must be synchronised or independent, given 'tube'"),
+        ("[finetune]\noptimizer = 'adam'", r"\[finetune\]: optimizer must be adamw or sgd, given 'adam'"),
+        ("[oneshot]\nhead = 'svm'", r"\[oneshot\]: head must be cosine or .* or can, given 'svm'"),
+        ("[oneshot]\nhead = 'can'", r"\[oneshot\]: head 'can' compares fused vectors: it needs fusion"),
+        ("[inputs.g]\nmodality = 'imu'\nquantity = 'gyro'\nlayout = 'wide'", r"layout must be contiguous or strided"),
+        ("[inputs.g]\nmodality = 'imu'\nquantity = 'gyro'\nlayout = 'strided'", r"strided tokens need stem = 'linear'"),
         ("[inputs]\ngyro = 3", r"\[inputs.gyro\]: must be a table, given 3"),
     ],
 )
@@ -135,6 +143,34 @@ def test_wrong_values_are_named(tmp_path: Path, more: str, said: str):
     small = SMALL if "[inputs]\n" not in more else 'name = "small"\n'
     with pytest.raises(ValueError, match=r"recipe\.toml.*" + said):
         Recipe.load(written(tmp_path, f"{small}\n{more}\n"))
+
+
+@pytest.mark.parametrize("preset", [mumae.vit_small, mumae.vit_base, mumae.vit_utd])
+def test_the_published_presets_come_back(preset: Callable[[], mumae.Config]):
+    config = preset()
+    how = OneShotConfig(fusion="reference", branches="released", head="can", weights={"video": 0.5})
+    recipe = Recipe("published", config.inputs, config, oneshot=how)
+    again = Recipe.from_dict(json.loads(json.dumps(recipe.to_dict())))
+    assert again == recipe
+    assert list(again.inputs) == list(recipe.inputs)
+
+
+def test_the_recipe_for_mmact_is_the_published_preset():
+    recipe = Recipe.load(next(path for path in RECIPES if path.stem == "mumae-mmact"))
+    assert recipe.model == mumae.vit_small()
+    assert list(recipe.inputs) == list(mumae.published_inputs())
+    assert (recipe.oneshot.fusion, recipe.oneshot.branches, recipe.oneshot.head) == ("reference", "released", "can")
+    assert (recipe.finetune.optimizer, recipe.finetune.lr_at(0), recipe.finetune.lr_at(7999)) == ("sgd", 0.01, 0.01)
+    assert recipe.finetune.steps * recipe.finetune.accumulate == pytest.approx(256_020, rel=1e-3)  # episodes
+
+
+def test_weights_that_are_no_table_are_refused():
+    """As outside of tests, where nothing checks types."""
+    how = object.__new__(OneShotConfig)
+    for name, value in {**OneShotConfig().__dict__, "weights": 3}.items():
+        object.__setattr__(how, name, value)
+    with pytest.raises(ValueError, match="weights are positive numbers by part, given 3"):
+        how.__post_init__()
 
 
 def test_a_whole_number_may_stand_for_a_fraction(tmp_path: Path):

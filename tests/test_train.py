@@ -217,3 +217,45 @@ def test_step_generators_differ_by_seed_step_and_rank() -> None:
         torch.rand(1, generator=step_generator(*key)).item() for key in [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)]
     }
     assert len(draws) == 4
+
+
+# ------------------------------------------------------------------------------------------------ plain SGD
+SGD = Schedule(**{**SCHEDULE.__dict__, "optimizer": "sgd", "clip": 0.0, "weight_decay": 0.5})
+
+
+def test_sgd_moves_by_rate_times_gradient(tmp_path: Path) -> None:
+    """No momentum and no decay: every step by itself, as released."""
+    task, twin = Line(), Line()
+    fit(task, draw, SGD, tmp_path, seed=0, progress=False, until=3)
+    for step in range(3):
+        twin.zero_grad()
+        generator = step_generator(0, step)
+        twin(draw(generator), generator)["mse"].backward()
+        with torch.no_grad():
+            for p in twin.parameters():
+                assert p.grad is not None
+                p -= SGD.lr_at(step) * p.grad
+    for name, p in task.named_parameters():
+        torch.testing.assert_close(p, dict(twin.named_parameters())[name], msg=name)
+    (group,) = make_optimizer(task, SGD).param_groups
+    assert (group["momentum"], group["weight_decay"]) == (0, 0)
+
+
+def test_sgd_goes_on_bit_identically(tmp_path: Path) -> None:
+    fit(Line(), draw, SGD, tmp_path / "whole", seed=3, progress=False)
+    for until in (11, 40, None):
+        fit(Line(), draw, SGD, tmp_path / "parts", seed=3, progress=False, until=until)
+    whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    assert whole.keys() == parts.keys()
+    assert all(torch.equal(whole[k], parts[k]) for k in whole)
+    with pytest.raises(ValueError, match="another run: its schedule differs"):
+        fit(Line(), draw, SCHEDULE, tmp_path / "parts", seed=3, progress=False)
+
+
+def test_weights_that_are_frozen_are_not_moved(tmp_path: Path) -> None:
+    for schedule in (SCHEDULE, SGD):
+        task = Line()
+        task.norm.requires_grad_(False)
+        fit(task, draw, schedule, tmp_path / schedule.optimizer, seed=0, progress=False, until=3)
+        assert bool((task.norm.weight == 0.5).all())
+        assert not bool((task.linear.weight == 0.5).any())

@@ -137,6 +137,7 @@ def pretrain(
     split: Annotated[Path | None, typer.Option(help="A split; without it all recordings train.")] = None,
     part: Annotated[str, typer.Option(help="The part of the split that trains.")] = "train",
     steps: Annotated[int | None, typer.Option(help="Instead of the recipe's number of steps.")] = None,
+    init: Annotated[Path | None, typer.Option(help="A checkpoint to start from, of other data say.")] = None,
     seed: int = 0,
     as_json: Json = False,
 ) -> None:
@@ -157,7 +158,7 @@ def pretrain(
     ids = store.Split.load(split)[part] if split else opened.recordings
     windows = Windows(opened, cut(opened, ids, plan), plan.inputs)
     facts = {"corpus": corpus.name, "recordings": len(ids), "split": split.name if split else "", "part": part}
-    learn.pretrain(plan, windows, np.arange(len(windows)), out, seed=seed, provenance=facts)
+    learn.pretrain(plan, windows, np.arange(len(windows)), out, seed=seed, init=init, provenance=facts)
     path = str(out / "model.safetensors")
     give({"checkpoint": path, "windows": len(windows)}, as_json, f"{len(windows)} windows learnt: {path}")
 
@@ -174,6 +175,9 @@ def fewshot(
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Recipe: trainings per fold; a test needs three.")] = 3,
     validation: Annotated[bool, typer.Option(help="Recipe: the validation classes, to choose by.")] = False,
+    development: Annotated[bool, typer.Option(help="Recipe: five-way on classes held out of training.")] = False,
+    init: Annotated[Path | None, typer.Option(help="Recipe: a checkpoint that pre-training starts from.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Recipe: processes that share the trainings.")] = 1,
     baselines: Annotated[bool, typer.Option(help="Recipe: run MiniRocket beside.")] = True,
     split: Annotated[Path | None, typer.Option(help="Checkpoint: a split of the corpus (JSON).")] = None,
     part: Annotated[str, typer.Option(help="Checkpoint: the part of the split to test on.")] = "test",
@@ -191,8 +195,8 @@ def fewshot(
     """
     from kinjo.corpus import Corpus as Store
 
-    if validation and out is not None:
-        raise ValueError("--validation is to choose by, not to report: leave out --out")
+    if (validation or development) and out is not None:
+        raise ValueError("--validation and --development are to choose by, not to report: leave out --out")
     store = Store.open(corpus)
     results: dict[str, Any]
     if model.suffix == ".toml":
@@ -201,7 +205,8 @@ def fewshot(
 
         results = strict.evaluate(
             Recipe.load(model), store, work, seeds=range(seeds), episodes=episodes,
-            part="validation" if validation else "test", with_baselines=baselines,
+            part="development" if development else "validation" if validation else "test", with_baselines=baselines,
+            init=init, workers=workers,
         )  # fmt: skip
         if out is not None:
             strict.write(

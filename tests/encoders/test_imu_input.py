@@ -41,3 +41,39 @@ def test_what_is_missing_is_zero_and_changes_nothing_else():
 def test_samples_must_divide_into_slots():
     with pytest.raises(ValueError, match="30 samples do not divide"):
         SensorInput("acc", samples=30, slots=8).patchify(torch.zeros(1, 30, 3))
+
+
+def test_strided_patches_come_back():
+    spec, x = SensorInput("acc", samples=32, slots=8, layout="strided"), windows()
+    patches = spec.patchify(x)
+    assert torch.equal(patches[1, 2], x[1, [2, 10, 18, 26]].flatten())
+    assert torch.equal(spec.unpatchify(patches), x)
+
+
+def test_a_clip_scaled_by_itself_is_between_0_and_1():
+    """Whatever its units, amplitude and gravity; every axis of every clip by its own smallest and largest value."""
+    spec, x = SensorInput("acc", samples=32, slots=8, scaling="clip"), windows()
+    out = spec.prepare(x)
+    torch.testing.assert_close(out.amin(1), torch.zeros(3, 3))
+    torch.testing.assert_close(out.amax(1), torch.ones(3, 3))
+    torch.testing.assert_close(out[1, :, 2], (x[1, :, 2] - x[1, :, 2].min()) / (x[1, :, 2].max() - x[1, :, 2].min()))
+    torch.testing.assert_close(spec.prepare(40 * x + 9.8), out, atol=1e-4, rtol=0)
+    still = x.clone()
+    still[0, :, 1] = 9.8  # an axis that does not move
+    constant = spec.prepare(still)
+    assert torch.isfinite(constant).all()
+    assert not constant[0, :, 1].any()
+    assert torch.equal(constant[1:], out[1:])
+
+
+def test_missing_samples_do_not_stretch_the_scale_of_a_clip():
+    spec, x = SensorInput("acc", samples=32, slots=8, scaling="clip"), windows()
+    missing = torch.zeros(3, 32, dtype=torch.bool)
+    missing[0, 5:9] = missing[2] = True
+    out = spec.prepare(torch.where(missing[:, :, None], 1e6, x), missing)
+    assert torch.equal(out, spec.prepare(torch.where(missing[:, :, None], -1e6, x), missing))
+    assert torch.isfinite(out).all()
+    assert not out[missing].any()
+    there = out[0][~missing[0]]
+    torch.testing.assert_close((there.amin(0), there.amax(0)), (torch.zeros(3), torch.ones(3)))
+    assert torch.equal(out[1], spec.prepare(x)[1])

@@ -16,26 +16,28 @@ def clips(classes=9, subjects=8, takes=4):
     return label, subject, np.arange(len(label))
 
 
-def naive(parts, episodes, metric, missing=None):
+def naive(parts, episodes, metric, missing=None, weights=None):
     """One episode, one query, one prototype, one part at a time, in float64."""
     parts = [np.asarray(x, np.float64) for x in parts]
     gone = np.zeros((len(parts[0]), len(parts)), bool) if missing is None else missing
+    shares = [1.0] * len(parts) if weights is None else weights
     scores = np.full((*episodes.query.shape, episodes.support.shape[1]), -np.inf)
     for e, w, q in np.ndindex(episodes.query.shape):
         row = episodes.query[e, w, q]
         for way in range(episodes.support.shape[1]):
-            found = []
+            found, used = [], []
             for m, x in enumerate(parts):
                 rows = [s for s in episodes.support[e, way] if not gone[s, m]]
                 if not rows or gone[row, m]:
                     continue
+                used.append(shares[m])
                 if metric == "cosine":
                     p = np.mean([x[s] / np.linalg.norm(x[s]) for s in rows], axis=0)
                     found.append(x[row] @ p / (np.linalg.norm(x[row]) * np.linalg.norm(p)))
                 else:
                     found.append(-((x[row] - np.mean(x[rows], axis=0)) ** 2).sum())
             if found:
-                scores[e, w, q, way] = np.mean(found)
+                scores[e, w, q, way] = np.average(found, weights=used)
     return scores.argmax(-1)
 
 
@@ -44,7 +46,8 @@ def naive(parts, episodes, metric, missing=None):
 @pytest.mark.parametrize("gram", [True, False])
 @pytest.mark.parametrize("parts", [1, 2])
 @pytest.mark.parametrize("absent", [False, True])
-def test_classify_is_the_naive_loop(metric, shot, gram, parts, absent, monkeypatch):
+@pytest.mark.parametrize("weighted", [False, True])
+def test_classify_is_the_naive_loop(metric, shot, gram, parts, absent, weighted, monkeypatch):
     monkeypatch.setattr(fewshot, "GRAM_ROWS", 10**6 if gram else 0)
     rng = np.random.default_rng(0)
     label, subject, recording = clips(6, 4, 4)
@@ -53,8 +56,11 @@ def test_classify_is_the_naive_loop(metric, shot, gram, parts, absent, monkeypat
     missing = rng.random((len(label), parts)) < 0.3 if absent else None
     if missing is not None:
         xs = [np.where(missing[:, m, None], np.nan, x) for m, x in enumerate(xs)]
-    answers = classify(xs if parts > 1 else xs[0], episodes, metric, missing=missing)
-    np.testing.assert_array_equal(answers, naive(xs, episodes, metric, missing))
+    weights = [0.3, 2.0][:parts] if weighted else None
+    answers = classify(xs if parts > 1 else xs[0], episodes, metric, missing=missing, weights=weights)
+    np.testing.assert_array_equal(answers, naive(xs, episodes, metric, missing, weights))
+    if weighted and parts > 1:
+        assert (answers != classify(xs, episodes, metric, missing=missing)).any()
 
 
 def test_classify_is_torch_cdist_one_episode_at_a_time():
@@ -259,6 +265,9 @@ def test_bad_input_is_an_error_that_says_what_to_do():
         classify(x, episodes, missing=np.zeros((3, 1), bool))
     with pytest.raises(ValueError, match="metric"):
         classify(x, episodes, "manhattan")  # type: ignore[arg-type]
+    for weights in ([1.0, 1.0], [0.0], [-1.0], [np.nan]):
+        with pytest.raises(ValueError, match="one positive number per part, 1"):
+            classify(x, episodes, weights=weights)
     with pytest.raises(ValueError, match="at least"):
         Protocol(way=1)
     with pytest.raises(ValueError, match="exclude"):

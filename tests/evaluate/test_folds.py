@@ -5,8 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kinjo.evaluate.fewshot import Protocol
-from kinjo.evaluate.folds import VALIDATION, Fold, difference, evaluate_folds, utd_mhad_folds
+from kinjo.evaluate.fewshot import Protocol, classify
+from kinjo.evaluate.folds import (
+    DEVELOPMENT,
+    VALIDATION,
+    Fold,
+    answer_folds,
+    development,
+    difference,
+    evaluate_folds,
+    utd_mhad_folds,
+)
 
 LABEL, SUBJECT, _ = (g.ravel() for g in np.meshgrid(np.arange(1, 28), np.arange(8), np.arange(4), indexing="ij"))
 WHO = LABEL, SUBJECT, np.arange(len(LABEL))
@@ -83,6 +92,62 @@ def test_missing_rows_and_several_parts_pass_through():
     alone = evaluate_folds(good, *WHO, utd_mhad_folds(), SMALL)
     both = evaluate_folds(lambda f, s: [good(f, s), bad(f, s)], *WHO, utd_mhad_folds(), SMALL, missing=missing)
     assert both.value == pytest.approx(alone.value)
+
+
+def test_development_knows_no_test_class():
+    for fold in utd_mhad_folds():
+        inner = development(fold)
+        assert inner.name == f"{fold.name}-development"
+        assert inner.test == ()
+        assert {*inner.train, *inner.validation} == {*fold.train, *fold.validation}
+        assert (len(inner.train), len(inner.validation)) == (12, 6)  # enough for five-way episodes
+        assert not {*inner.train, *inner.validation} & set(fold.test)
+    used = tuple(development(fold) for fold in utd_mhad_folds())
+    result = evaluate_folds(model(1.0), *WHO, used, replace(DEVELOPMENT, episodes=50), seeds=(0,), part="validation")
+    assert all(set(result.scores[f.name, 0].classes) == set(f.validation) for f in used)
+    with pytest.raises(ValueError, match="at least 3"):
+        evaluate_folds(model(1.0), *WHO, used, DEVELOPMENT, seeds=(0,))
+
+
+def test_answers_of_any_kind_are_scored_on_the_same_episodes():
+    embed, asked = model(1.0), []
+
+    def nearest(fold, seed, episodes):
+        assert set(LABEL[episodes.support].ravel()) == set(LABEL[episodes.query].ravel()) == set(fold.test)
+        asked.append((fold.name, seed, episodes.query.shape))
+        return classify(embed(fold, seed), episodes)
+
+    one = evaluate_folds(embed, *WHO, utd_mhad_folds(), SMALL)
+    two = answer_folds(nearest, *WHO, utd_mhad_folds(), SMALL)
+    assert asked == [(f.name, seed, (300, 5, 15)) for f in utd_mhad_folds() for seed in (0, 1, 2)]
+    assert (one.value, one.ci95, one.per_class, one.per_subject) == (
+        two.value,
+        two.ci95,
+        two.per_class,
+        two.per_subject,
+    )
+    assert difference(one, two) == (0.0, (0.0, 0.0))
+    right = answer_folds(lambda f, s, e: np.arange(5)[None, :, None] + 0 * e.query, *WHO, utd_mhad_folds(), SMALL)
+    assert right.value == 1.0
+
+
+def test_an_ablation_may_have_fewer_seeds():
+    with pytest.raises(ValueError, match="at least 3"):
+        evaluate_folds(model(1.0), *WHO, utd_mhad_folds(), SMALL, seeds=(0, 1))
+    few = evaluate_folds(model(1.0), *WHO, utd_mhad_folds(), SMALL, seeds=(0, 1), few_seeds=True)
+    all_of_them = evaluate_folds(model(1.0), *WHO, utd_mhad_folds(), SMALL)
+    assert few.per_seed == {seed: all_of_them.per_seed[seed] for seed in (0, 1)}
+    for seeds in ((), (0, 0)):
+        with pytest.raises(ValueError, match="different seeds"):
+            evaluate_folds(model(1.0), *WHO, utd_mhad_folds(), SMALL, seeds=seeds, few_seeds=True)
+
+
+def test_weights_of_parts_pass_through():
+    good, bad = model(0.5), model(4.0)
+    parts = lambda fold, seed: [good(fold, seed), bad(fold, seed)]  # noqa: E731
+    value = {w: evaluate_folds(parts, *WHO, utd_mhad_folds(), SMALL, weights=[1.0, w]).value for w in (1e-6, 0.3, 3.0)}
+    assert value[1e-6] == evaluate_folds(good, *WHO, utd_mhad_folds(), SMALL).value
+    assert value[1e-6] > value[0.3] > value[3.0]
 
 
 def test_paired_difference():

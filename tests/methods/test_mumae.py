@@ -1,6 +1,7 @@
 """Mu-MAE: nothing hidden or missing is seen, the loss is what the paper says, any subset of streams works."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import chain, combinations
 from typing import Any, Literal
 
@@ -11,31 +12,42 @@ from torch import Tensor
 
 from kinjo.encoders import Input, PoseInput, SensorInput, VideoInput
 from kinjo.methods import mumae
-from kinjo.methods.mumae import Config, CosineClassifier, Finetune, MuMAE, Pretrain
+from kinjo.methods.mumae import Config, MuMAE
 from kinjo.nn.tokens import sincos
+from kinjo.nn.transformer import Transformer
 
 Stem = Literal["conv", "linear"]
+Kind = Literal["conv", "linear", "motion", "strided"]
 INPUTS: dict[str, Input] = {
     "acc": SensorInput("acc", samples=32, slots=8),
     "gyro": SensorInput("gyro", samples=32, slots=8),
     "pose": PoseInput(frames=16, joints=4, slots=8, places=2),
     "depth": VideoInput("depth", frames=4, size=16, tubelet=(2, 8, 8)),
 }
+MOTION: dict[str, Input] = {k: replace(s, reads="motion") for k, s in INPUTS.items() if not isinstance(s, PoseInput)}
+MOTION["pose"] = PoseInput(frames=16, joints=4, slots=8, reads="motion")
+MOTION = {key: MOTION[key] for key in INPUTS}
+STRIDED = {k: replace(s, layout="strided") if isinstance(s, SensorInput) else s for k, s in INPUTS.items()}
+KINDS: dict[Kind, tuple[Mapping[str, Input], Stem]] = {
+    "conv": (INPUTS, "conv"), "linear": (INPUTS, "linear"), "motion": (MOTION, "conv"), "strided": (STRIDED, "linear")
+}  # fmt: skip
 MODALITIES = {"imu": ["acc", "gyro"], "pose": ["pose"], "video": ["depth"]}
 ROWS = 5
 SUBSETS = [set(s) for s in chain.from_iterable(combinations(INPUTS, n) for n in range(1, 5))]
 Batch = dict[str, Tensor]
 
 both_stems = pytest.mark.parametrize("stem", ["conv", "linear"])
+every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def model(stem: Stem = "conv", seed: int = 0, **sizes: Any) -> MuMAE:
+def model(kind: Kind = "conv", seed: int = 0, **sizes: Any) -> MuMAE:
+    inputs, stem = KINDS[kind]
     config = {"dim": 32, "depth": 2, "decoder_dim": 24, "layer_scale": 1.0, "video_mask_ratio": 0.5} | sizes
-    return MuMAE(Config(INPUTS, stem=stem, **config), seeded(seed)).eval()
+    return MuMAE(Config(inputs, stem=stem, **config), seeded(seed)).eval()
 
 
 def windows(rows: int = ROWS, seed: int = 1) -> Batch:
@@ -55,11 +67,11 @@ def without(batch: Batch, key: str, row: int) -> Batch:
     return batch | {key: x, f"{key}.missing": gone}
 
 
-def wild(batch: Batch, tokens: dict[str, Tensor]) -> Batch:
+def wild(batch: Batch, tokens: dict[str, Tensor], inputs: Mapping[str, Input] = INPUTS) -> Batch:
     """Other values in the ``tokens`` (rows, tokens) of the streams."""
     out = dict(batch)
     for key, chosen in tokens.items():
-        spec = INPUTS[key]
+        spec = inputs[key]
         noise = 50 * torch.randn(*chosen.shape, spec.values, generator=seeded(9))
         out[key] = spec.unpatchify(torch.where(chosen[:, :, None], noise, spec.patchify(batch[key])))
     return out
@@ -106,28 +118,28 @@ def test_streams_with_other_slots_have_moments_of_their_own():
     assert not torch.equal(masks["acc"].view(50, 4, 2).all(2), masks["slow"])
 
 
-@both_stems
-def test_hidden_values_are_never_seen(stem: Stem):
-    net, batch = model(stem), windows()
+@every_kind
+def test_hidden_values_are_never_seen(kind: Kind):
+    net, batch = model(kind), windows()
     masks = net.draw_masks(ROWS, seeded(3))  # what pretrain_loss will draw from the same seed
     known = watched(net, lambda: net.pretrain_loss(batch, seeded(3)))
-    other = watched(net, lambda: net.pretrain_loss(wild(batch, masks), seeded(3)))
+    other = watched(net, lambda: net.pretrain_loss(wild(batch, masks, net.config.inputs), seeded(3)))
     assert known.keys() == other.keys() == {"entered", "encoded", *INPUTS}
     for name, value in known.items():
         assert torch.equal(value, other[name]), name
     shown = {key: ~mask for key, mask in masks.items()}
-    changed = watched(net, lambda: net.pretrain_loss(wild(batch, shown), seeded(3)))
+    changed = watched(net, lambda: net.pretrain_loss(wild(batch, shown, net.config.inputs), seeded(3)))
     for name, value in known.items():
         assert not torch.allclose(value, changed[name]), name  # the visible ones are
 
 
-@both_stems
-def test_hidden_values_are_what_is_asked_for(stem: Stem):
-    net, batch = model(stem), windows()
+@every_kind
+def test_hidden_values_are_what_is_asked_for(kind: Kind):
+    net, batch = model(kind), windows()
     masks = net.draw_masks(ROWS, seeded(3))
     for key in INPUTS:
         before = net.pretrain_loss(batch, seeded(3))
-        after = net.pretrain_loss(wild(batch, {key: masks[key]}), seeded(3))
+        after = net.pretrain_loss(wild(batch, {key: masks[key]}, net.config.inputs), seeded(3))
         different = {name for name in before if not torch.equal(before[name], after[name])}
         assert different == {f"masked_{key}"}
 
@@ -213,13 +225,13 @@ def test_the_loss_has_no_hidden_random_state(stem: Stem):
 
 
 # ------------------------------------------------------------------------------------------------ missing streams
-@both_stems
+@every_kind
 @pytest.mark.parametrize("key", INPUTS)
-def test_what_a_missing_stream_holds_does_not_matter(stem: Stem, key: str):
-    net, batch = model(stem), without(windows(), key, 1)
-    row = torch.zeros(ROWS, INPUTS[key].tokens, dtype=torch.bool)
+def test_what_a_missing_stream_holds_does_not_matter(kind: Kind, key: str):
+    net, batch = model(kind), without(windows(), key, 1)
+    row = torch.zeros(ROWS, net.config.inputs[key].tokens, dtype=torch.bool)
     row[1] = True
-    other = wild(batch, {key: row})
+    other = wild(batch, {key: row}, net.config.inputs)
     assert not torch.equal(other[key], batch[key])
     with torch.no_grad():
         a, b = (net.pretrain_loss(x, seeded(3)) for x in (batch, other))
@@ -284,10 +296,10 @@ def test_a_token_is_missing_where_most_of_its_samples_are():
     assert not missing["depth"].any()
 
 
-@both_stems
+@every_kind
 @pytest.mark.parametrize("keys", SUBSETS, ids=lambda keys: "+".join(sorted(keys)))
-def test_any_subset_of_streams_works(stem: Stem, keys: set[str]):
-    net = model(stem)
+def test_any_subset_of_streams_works(kind: Kind, keys: set[str]):
+    net = model(kind)
     batch = {name: x for name, x in windows().items() if name.partition(".")[0] in keys}
     with torch.no_grad():
         losses, embedded = net.pretrain_loss(batch, seeded()), net.embed(batch)
@@ -329,65 +341,6 @@ def test_modalities_are_embedded_alone(stem: Stem):
             assert changed == {modality}
 
 
-# ------------------------------------------------------------------------------------------------ classifier, tasks
-def naive_cross_entropy(e: Tensor, weight: Tensor, label: int) -> float:
-    logits = torch.stack([12 * (e @ w) / (e.norm() * w.norm()) for w in weight])
-    log_p = logits - logits.exp().sum().log()
-    classes = len(weight)
-    return -sum((0.9 * (k == label) + 0.1 / classes) * log_p[k].item() for k in range(classes))
-
-
-def test_the_classifiers_loss_equals_a_naive_one():
-    g = seeded()
-    classifier = CosineClassifier(["imu", "pose"], 6, 3, g)
-    branches = {m: {b: torch.randn(4, 6, generator=g) for b in ("local", "context")} for m in ("imu", "pose")}
-    for e in branches["pose"].values():
-        e[1] = 0.0  # a row without pose
-    labels = torch.tensor([0, 2, 1, 1])
-    losses = classifier.losses(branches, labels)
-    assert set(losses) == {f"classify_{m}_{b}" for m in branches for b in ("local", "context")}
-    for modality, parts in branches.items():
-        rows = [0, 2, 3] if modality == "pose" else [0, 1, 2, 3]
-        for branch, e in parts.items():
-            weight = classifier.weights[f"{modality}_{branch}"].detach()
-            each = [naive_cross_entropy(e[row], weight, int(labels[row])) for row in rows]
-            assert losses[f"classify_{modality}_{branch}"].item() == pytest.approx(sum(each) / len(each), rel=1e-4)
-    longer = {m: {b: 7 * e for b, e in parts.items()} for m, parts in branches.items()}
-    for name, loss in classifier.losses(longer, labels).items():
-        torch.testing.assert_close(loss, losses[name])  # directions alone count
-
-
-def test_a_modality_without_rows_earns_no_loss():
-    classifier = CosineClassifier(["imu"], 6, 3, seeded())
-    nothing = torch.zeros(2, 6, requires_grad=True)
-    losses = classifier.losses({"imu": {"local": nothing, "context": torch.zeros(2, 6)}}, torch.tensor([0, 1]))
-    assert [x.item() for x in losses.values()] == [0.0, 0.0]
-    losses["classify_imu_local"].backward()
-    assert nothing.grad is not None
-    assert torch.isfinite(nothing.grad).all()
-
-
-@both_stems
-def test_no_weight_is_dead(stem: Stem):
-    """Every parameter learns in one of the two stages."""
-    net = model(stem)
-    tune = Finetune(net, 3, seeded())
-    batch = windows() | {"label": torch.tensor([0, 1, 2, 0, 1])}
-    losses = [*Pretrain(net)(batch, seeded()).values(), *tune(batch, seeded()).values()]
-    torch.stack(losses).sum().backward()
-    assert [name for name, p in tune.named_parameters() if p.grad is None or not p.grad.any()] == []
-
-
-def test_finetuning_is_decided_by_the_labels():
-    net = model()
-    tune, batch = Finetune(net, 3, seeded()), windows()
-    one, two = (tune(batch | {"label": torch.tensor(x)}, seeded()) for x in ([0, 1, 2, 0, 1], [1, 1, 2, 0, 1]))
-    assert set(one) == {f"classify_{m}_{b}" for m in MODALITIES for b in ("local", "context")}
-    assert all(one[name] != two[name] for name in one)
-    again = Finetune(net, 3, seeded())(batch | {"label": torch.tensor([0, 1, 2, 0, 1])}, seeded(5))
-    assert all(torch.equal(one[name], again[name]) for name in one)
-
-
 # ------------------------------------------------------------------------------------------------ sizes
 def test_configs_say_what_is_wrong():
     with pytest.raises(ValueError, match="at least one input"):
@@ -417,3 +370,135 @@ def test_embeddings_are_unit_branches_side_by_side():
     for modality, e in whole.items():
         expected = torch.cat([F.normalize(parts[modality][b], dim=1) for b in ("local", "context")], 1)
         torch.testing.assert_close(e, expected)
+
+
+def test_configs_refuse_what_does_not_go_together():
+    with pytest.raises(ValueError, match=r"'acc': strided tokens need stem = 'linear'"):
+        Config(STRIDED, dim=32, decoder_dim=24)
+    with pytest.raises(ValueError, match=r"'acc': reads = 'motion' needs stem = 'conv'"):
+        Config(MOTION, stem="linear", dim=32, decoder_dim=24)
+    parts = replace(INPUTS["pose"], reads="motion")  # two places: a linear entrance, which knows no motion
+    with pytest.raises(ValueError, match=r"'pose': reads = 'motion' needs places = 1"):
+        Config({"pose": parts}, dim=32, decoder_dim=24)
+
+
+# ------------------------------------------------------------------------------------------------ ratios and draws
+def test_independent_streams_hide_as_much_at_other_moments():
+    masks = model(masking="independent").draw_masks(300, seeded())
+    pose = masks["pose"].view(300, 8, 2)
+    assert torch.equal(pose.all(2), pose.any(2))  # a moment of a body is hidden whole
+    moments = {"acc": masks["acc"], "gyro": masks["gyro"], "pose": pose.all(2)}
+    for name, hidden in moments.items():
+        assert hidden.sum(1).unique().tolist() == [6], name
+    for one, two in combinations(moments, 2):
+        both = (moments[one] & moments[two]).float().mean().item()
+        assert both == pytest.approx(0.75**2, abs=0.03), (one, two)  # synchronised: 0.75
+    assert torch.equal(masks["depth"], model(masking="synchronised").draw_masks(300, seeded())["depth"])
+
+
+@pytest.mark.parametrize("kind", ["linear", "motion"])
+def test_with_nothing_hidden_there_is_nothing_to_learn(kind: Kind):
+    net, batch = model(kind, mask_ratio=0.0, video_mask_ratio=0.0), windows()
+    seen = watched(net, lambda: net.pretrain_loss(batch, seeded()))
+    assert seen["entered"].shape[1] == sum(spec.tokens for spec in net.config.inputs.values())
+    losses = net.pretrain_loss(batch, seeded())
+    assert all(loss == 0 for loss in losses.values())
+    torch.stack(list(losses.values())).sum().backward()
+    assert all(p.grad is None or not p.grad.any() for p in net.parameters())
+
+
+@pytest.mark.parametrize(("ratio", "hidden"), [(0.1, 0), (0.125, 1), (0.5, 4), (0.9, 7), (0.99, 7)])
+def test_a_ratio_is_rounded_down_and_leaves_one(ratio: float, hidden: int):
+    net = model("strided", mask_ratio=ratio)
+    assert {int(x) for x in net.draw_masks(20, seeded())["acc"].sum(1)} == {hidden}
+    losses = net.pretrain_loss(windows(), seeded())
+    assert all(torch.isfinite(x) for x in losses.values())
+    assert bool(losses["masked_gyro"] > 0) == (hidden > 0)
+
+
+# ------------------------------------------------------------------------------------------------ what is read
+def test_motion_does_not_know_where_it_is():
+    """A constant added to a stream that reads differences changes none of its tokens; one that reads values, all."""
+    batch = windows()
+    moved = {key: x if "." in key else x + 3.0 for key, x in batch.items()}
+    kinds: list[tuple[Kind, bool]] = [("motion", True), ("conv", False)]
+    for kind, alike in kinds:
+        net = model(kind)
+        hidden = net.draw_masks(ROWS, seeded(3))
+        for key, spec in net.config.inputs.items():
+            gone = torch.zeros(ROWS, spec.tokens, dtype=torch.bool)
+            visible = (~hidden[key]).nonzero()[:, 1].view(ROWS, -1)
+            pairs = [[net.enter_whole(key, b[key], gone)[i] for b in (batch, moved)] for i in (0, 1)]
+            pairs.append([net.enter_visible(key, b[key], visible, gone) for b in (batch, moved)])
+            for one, two in pairs:
+                assert torch.allclose(one, two, atol=1e-4) == alike, (kind, key)
+    still = {key: torch.full_like(x, 7.0) for key, x in batch.items() if "." not in key}
+    nothing = {key: torch.zeros_like(x) for key, x in still.items()}
+    net = model("motion")
+    one, two = net.embed(still), net.embed(nothing)
+    assert all(torch.equal(e, two[m]) for m, e in one.items())
+
+
+def test_missing_strided_tokens_are_those_with_most_samples_gone():
+    """8 tokens of 4 samples: token 2 holds samples 2, 10, 18 and 26."""
+    batch = windows()
+    gone = batch["acc.missing"].clone()
+    gone[0, [2, 10]], gone[1, [2, 10, 18]], gone[2, :8] = True, True, True  # a half, most, one sample of each
+    missing = model("strided").missing_tokens(batch | {"acc.missing": gone})
+    assert missing["acc"].nonzero().tolist() == [[1, 2]]
+
+
+# ------------------------------------------------------------------------------------------------ presets
+@pytest.mark.parametrize(
+    ("preset", "dim", "decoder", "parameters"),
+    [(mumae.vit_small, 384, 192, 21_294_336), (mumae.vit_base, 768, 384, 85_056_000)],
+)
+def test_the_published_presets(preset: Callable[..., Config], dim: int, decoder: int, parameters: int):
+    """ViT-S and ViT-B; 16 frames of 224 pixels and four sensors of 128 samples."""
+    config = preset()
+    tokens = {key: spec.tokens for key, spec in config.inputs.items()}
+    assert tokens == {"video": 1568, "acc_phone": 16, "acc_watch": 16, "gyro": 16, "orientation": 16}
+    assert [config.inputs[key].values for key in ("video", "gyro")] == [2 * 16 * 16 * 3, 8 * 3]
+    assert (config.dim, config.depth, config.dim // config.heads) == (dim, 12, 64)
+    assert (config.decoder_dim, config.decoder_depth, config.decoder_dim // config.decoder_heads) == (decoder, 4, 64)
+    assert (config.mask_ratio, config.video_mask_ratio, config.layer_scale) == (0.9, 0.9, 0.0)
+    with torch.device("meta"):
+        encoder = Transformer(config.dim, config.depth, config.heads, scale=config.layer_scale or None)
+        decoders = Transformer(config.decoder_dim, config.decoder_depth, config.decoder_heads)
+    block = 12 * dim**2 + 13 * dim
+    assert sum(p.numel() for p in encoder.parameters()) == 12 * block + 2 * dim == parameters
+    assert len(decoders.blocks) == 4
+    assert preset({"acc": INPUTS["acc"]}).inputs == {"acc": INPUTS["acc"]}
+
+
+def test_the_published_masks_leave_two_moments_and_a_tenth_of_the_places():
+    masks = MuMAE(replace(mumae.vit_small(), dim=16, depth=1, heads=1, decoder_dim=8, decoder_heads=1), seeded())
+    drawn = masks.draw_masks(3, seeded())
+    assert (~drawn["gyro"]).sum(1).tolist() == [2, 2, 2]
+    assert all(torch.equal(drawn["gyro"], drawn[key]) for key in ("acc_phone", "acc_watch", "orientation"))
+    assert (~drawn["video"]).sum(1).tolist() == [8 * 20] * 3  # 0.9 of 196 places are 176
+
+
+def test_the_published_design_takes_a_step_at_the_size_of_utd():
+    config = mumae.vit_utd()
+    assert {key: spec.tokens for key, spec in config.inputs.items()} == {
+        "acc": 16,
+        "gyro": 16,
+        "pose": 16,
+        "depth": 256,
+    }
+    net = MuMAE(config, seeded())
+    names = dict(net.named_parameters())
+    assert not any("scale" in name for name in names)  # a plain ViT
+    batch = {k: s.unpatchify(torch.randn(2, s.tokens, s.values, generator=seeded())) for k, s in config.inputs.items()}
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.05)
+    totals = []
+    for _ in range(3):
+        losses = net.pretrain_loss(batch, seeded(1))
+        total = torch.stack(list(losses.values())).sum()
+        optimizer.zero_grad()
+        total.backward()
+        optimizer.step()
+        totals.append(total.item())
+    assert totals[0] > totals[1] > totals[2]
+    assert all(p.grad is not None for p in names.values())

@@ -121,3 +121,10 @@ def test_a_header_that_is_none_is_refused(tmp_path: Path, text: str):
     save_file({"x": torch.zeros(1)}, str(tmp_path / "m"), metadata={"kinjo": text})
     with pytest.raises(CheckpointError, match=r"m: its header is not one of kinjo's"):
         checkpoint.load(tmp_path / "m")
+
+
+def test_the_header_keeps_its_order(tmp_path: Path):
+    meta = {"recipe": {"pose": 1, "depth": 2, "acc": {"z": 0, "a": 1}}}
+    checkpoint.save(tmp_path / "m", {"x": torch.zeros(1)}, meta)
+    recipe = checkpoint.load(tmp_path / "m")[1]["recipe"]
+    assert [list(recipe), list(recipe["acc"])] == [["pose", "depth", "acc"], ["z", "a"]]

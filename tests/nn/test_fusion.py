@@ -30,7 +30,7 @@ def naive_episode(
     rows = []
     for i in range(len(prior)):
         seen = []
-        for part, x in parts.items():
+        for part, x in sorted(parts.items()):  # by name, in whatever order they are given
             there = [j for j in range(len(x)) if not missing[part][j]]
             if i not in there:
                 seen.append(torch.zeros(x.shape[1]))
@@ -50,7 +50,7 @@ def naive_tokens(
 ) -> torch.Tensor:
     """One sample: ``prior`` (PRIOR,), ``parts[name]`` (n, dim)."""
     seen = []
-    for part, x in parts.items():
+    for part, x in sorted(parts.items()):  # by name, in whatever order they are given
         there = [t for t, gone in zip(x, missing[part], strict=True) if not gone]
         y = torch.zeros(x.shape[1])
         if there:
@@ -230,3 +230,19 @@ def test_what_cannot_be_is_refused(kind: type[EpisodeFusion] | type[TokenFusion]
         model(prior, {"pose": parts["acc"]})
     with pytest.raises(ValueError, match="'video': 8"):
         model(prior, {"video": parts["acc"]})
+
+
+@pytest.mark.parametrize("kind", [EpisodeFusion, TokenFusion])
+def test_the_order_in_which_parts_are_named_means_nothing(kind):
+    """A checkpoint's weights fit the same parts, whatever order its header names them in."""
+    one, two = kind(PRIOR, PARTS, OUT, generator()), kind(PRIOR, dict(reversed(PARTS.items())), OUT, generator())
+    assert all(torch.equal(x, two.state_dict()[name]) for name, x in one.state_dict().items())
+    g = generator(1)
+    prior = torch.randn(3, 4, PRIOR, generator=g)
+    parts = {part: torch.randn(3, 4, dim, generator=g) for part, dim in PARTS.items()}
+    if kind is TokenFusion:
+        prior = prior[:, 0]
+    turned = dict(reversed(parts.items()))
+    expected = one(prior, parts)
+    for model, given in ((one, turned), (two, parts), (two, turned)):
+        torch.testing.assert_close(model(prior, given), expected)

@@ -15,6 +15,17 @@ def test_a_sensor_token_holds_contiguous_samples() -> None:
     assert torch.equal(tokens.unpatchify_sensor(patches, 3), x)
 
 
+def test_a_strided_token_holds_every_nth_sample() -> None:
+    x = torch.randn(2, 12, 3, generator=torch.Generator().manual_seed(0))
+    patches = tokens.patchify_sensor(x, 4, "strided")
+    for token in range(4):
+        assert torch.equal(patches[1, token].view(3, 3), x[1, token::4])  # samples t, t + 4, t + 8
+    assert torch.equal(tokens.unpatchify_sensor(patches, 3, "strided"), x)
+    assert not torch.equal(patches, tokens.patchify_sensor(x, 4))
+    with pytest.raises(ValueError, match="do not divide"):
+        tokens.patchify_sensor(x, 5, "strided")
+
+
 def test_a_pose_token_holds_one_part_in_one_slot() -> None:
     x = torch.randn(2, 8, 6, 3)
     patches = tokens.patchify_pose(x, 4, 2)
@@ -57,6 +68,19 @@ def test_normalised_tokens_have_no_mean_and_unit_variance() -> None:
     out = tokens.normalise_tokens(5 + 3 * torch.randn(2, 4, 50))
     torch.testing.assert_close(out.mean(-1), torch.zeros(2, 4), atol=1e-5, rtol=0)
     torch.testing.assert_close(out.var(-1), torch.ones(2, 4), atol=1e-4, rtol=0)
+
+
+def test_channels_are_normalised_by_themselves() -> None:
+    """Pixels of three channels, interleaved, of which one is far away and one wide."""
+    x = torch.randn(2, 3, 8 * 3, generator=torch.Generator().manual_seed(0))
+    x = (x.view(2, 3, 8, 3) * torch.tensor([1.0, 50.0, 0.1]) + torch.tensor([0.0, 9.0, -300.0])).flatten(2)
+    got = tokens.normalise_tokens(x, channels=3).view(2, 3, 8, 3)
+    for row, token, channel in torch.cartesian_prod(*map(torch.arange, (2, 3, 3))).tolist():
+        one = x.view(2, 3, 8, 3)[row, token, :, channel]
+        expected = (one - one.mean()) / (one.var() + 1e-6).sqrt()
+        torch.testing.assert_close(got[row, token, :, channel], expected, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(got.flatten(2), tokens.normalise_tokens(x), atol=0.1)
+    assert torch.isfinite(tokens.normalise_tokens(torch.ones(1, 1, 3), channels=3)).all()  # one value per channel
 
 
 @given(st.integers(1, 4), st.integers(1, 40), st.floats(0, 0.99), st.integers(0, 2**31))

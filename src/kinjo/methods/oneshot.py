@@ -61,8 +61,9 @@ class OneShotConfig:
     def __post_init__(self) -> None:
         if self.way < 2 or self.queries < 1:
             raise ValueError(f"way must be at least 2 and queries at least 1: {self}")
-        if not all(isinstance(w, int | float) and w > 0 for w in self.weights.values()):
-            raise ValueError(f"weights are positive numbers by part, given {dict(self.weights)}")
+        table = isinstance(self.weights, Mapping)
+        if not table or not all(isinstance(w, int | float) and w > 0 for w in self.weights.values()):
+            raise ValueError(f"weights are positive numbers by part, given {self.weights}")
         if self.fusion == "late" and self.head in ("relation", "can"):
             raise ValueError(f"head {self.head!r} compares fused vectors: it needs fusion = 'inductive' or 'reference'")
 

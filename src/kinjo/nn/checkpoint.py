@@ -27,13 +27,16 @@ class CheckpointError(ValueError):
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
-    """Write tensors and ``meta`` (plain JSON types: recipe, contracts, seeds, provenance) atomically."""
+    """Write tensors and ``meta`` (plain JSON types: recipe, contracts, seeds, provenance) atomically.
+
+    The header keeps the order of ``meta``: a recipe's inputs come back in theirs.
+    """
     header = {"format": FORMAT, "kinjo": kinjo.__version__, "torch": torch.__version__, **meta}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     cpu = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     try:
-        save_file(cpu, str(temporary), metadata={"kinjo": json.dumps(header, sort_keys=True)})
+        save_file(cpu, str(temporary), metadata={"kinjo": json.dumps(header)})
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
         os.replace(temporary, path)

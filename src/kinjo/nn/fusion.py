@@ -47,7 +47,8 @@ class EpisodeFusion(nn.Module):
         projections: bool = False,
     ) -> None:
         super().__init__()
-        self.parts, self.heads = _checked(parts, heads), heads
+        parts = _checked(parts, heads)
+        self.parts, self.heads = parts, heads
         self.query = nn.ModuleDict({part: nn.Linear(prior_dim, dim, bias=False) for part, dim in parts.items()})
         square = parts if projections else {}
         self.to_query, self.to_value = (
@@ -99,7 +100,8 @@ class TokenFusion(nn.Module):
         self, prior_dim: int, parts: Mapping[str, int], out_dim: int, generator: torch.Generator, *, heads: int = 4
     ) -> None:
         super().__init__()
-        self.parts, self.heads = _checked(parts, heads), heads
+        parts = _checked(parts, heads)
+        self.parts, self.heads = parts, heads
         self.query = nn.ModuleDict({part: nn.Linear(prior_dim, dim, bias=False) for part, dim in parts.items()})
         self.weight = nn.ParameterDict({part: nn.Parameter(torch.ones(dim)) for part, dim in parts.items()})
         self.out = nn.Linear(sum(parts.values()), out_dim)
@@ -147,13 +149,13 @@ def _attend(
 
 
 def _checked(parts: Mapping[str, int], heads: int) -> dict[str, int]:
-    """The sizes of the parts, or an error."""
+    """The sizes of the parts by name, or an error: whatever order they are given in, weights mean the same."""
     if not parts:
         raise ValueError("fusion needs at least one part: give its name and size")
     odd = {part: dim for part, dim in parts.items() if dim % heads}
     if odd:
         raise ValueError(f"sizes of parts must be multiples of heads {heads}: {odd}. Change heads or the sizes.")
-    return dict(parts)
+    return dict(sorted(parts.items()))
 
 
 def _known(sizes: Mapping[str, int], given: Mapping[str, Tensor]) -> None:
