@@ -68,7 +68,8 @@ def row(id: str, value: float, ci95: tuple[float, float], line: ablation.Line, w
     return report.row(
         id, value, "fraction", ci95=ci95, seeds=len(result.seeds), command="make bench-utd-ablation",
         protocol=f"{what}; UTD-MHAD strict, {' + '.join(line.arm.subset)}: {result.protocol.describe()}",
-        trained_on="UTD-MHAD, the 15 training classes of each fold, recipe mumae-utd-fast", **more,
+        trained_on=("MotionSense without labels, " if line.arm.init else "")
+        + "UTD-MHAD, the 15 training classes of each fold, recipe mumae-utd-fast", **more,
     )  # fmt: skip
 
 

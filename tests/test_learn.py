@@ -62,6 +62,7 @@ def test_the_masked_losses_fall(pretrained: Path):
 def test_classes_come_apart(windows: Windows, labels: np.ndarray, pretrained: Path, tmp_path: Path):
     """Fine-tuned on 16 recordings, the others lie nearest to the prototype of their own class."""
     model, plan, _ = learn.load(pretrained / "model.safetensors")
+    assert isinstance(model, mumae.MuMAE)
     train, test = np.arange(16), np.arange(16, NUMBER)
     before = {k: v.clone() for k, v in model.state_dict().items()}
     tuned = learn.finetune(plan, model, windows, train, labels[train], tmp_path, seed=0, progress=False)

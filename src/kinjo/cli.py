@@ -193,43 +193,50 @@ def fewshot(
     A recipe is trained and tested by the strict protocol of UTD-MHAD: classes never seen in training, support and
     query from different subjects. A checkpoint is tested as it is, on the labelled recordings of any corpus.
     """
-    from kinjo.corpus import Corpus as Store
-
-    if (validation or development) and out is not None:
-        raise ValueError("--validation and --development are to choose by, not to report: leave out --out")
-    store = Store.open(corpus)
-    results: dict[str, Any]
     if model.suffix == ".toml":
-        from kinjo.evaluate import strict
-        from kinjo.recipe import Recipe
-
-        results = strict.evaluate(
-            Recipe.load(model), store, work, seeds=range(seeds), episodes=episodes,
-            part="development" if development else "validation" if validation else "test", with_baselines=baselines,
-            init=init, workers=workers,
-        )  # fmt: skip
-        if out is not None:
-            strict.write(
-                results,
-                out,
-                command=f"kinjo evaluate fewshot {model.name} --corpus {corpus.name}",
-            )
-        rows = {name: (r.value, r.ci95) for name, r in results.items()}
-        described = next(iter(results.values())).protocol.describe()
+        classes = "development" if development else "validation" if validation else "test"
+        if classes != "test" and out is not None:
+            raise ValueError("--validation and --development are to choose by, not to report: leave out --out")
+        how: dict[str, Any] = {"init": init, "workers": workers, "with_baselines": baselines}
+        described, rows = _strict(model, corpus, work, out, seeds=range(seeds), episodes=episodes, part=classes, **how)
     else:
-        from kinjo.corpus import Split
-        from kinjo.evaluate import checkpoints
-        from kinjo.evaluate.fewshot import Protocol
-
-        support = "one_subject" if exclude == "subject" else "any"
-        protocol = Protocol(way, shot, queries, episodes, support=support, exclude=exclude)  # type: ignore[arg-type]
-        ids = Split.load(split)[part] if split else None
-        results = dict(checkpoints.evaluate(model, store, protocol, ids))
-        rows = {name: (r.accuracy, r.ci95) for name, r in results.items()}
-        described = protocol.describe()
+        described, rows = _checkpoint(model, corpus, split, part, (way, shot, queries, episodes), exclude)
     lines = [f"{name:<28} {value:.3f}  [{low:.3f}, {high:.3f}]" for name, (value, (low, high)) in rows.items()]
     plain = {name: {"accuracy": value, "ci95": list(ci)} for name, (value, ci) in rows.items()}
     give({"protocol": described, "results": plain}, as_json, "\n".join([described, *lines]))
+
+
+Rows = dict[str, tuple[float, tuple[float, float]]]
+"""name -> accuracy and its interval."""
+
+
+def _strict(model: Path, corpus: Path, work: Path, out: Path | None, **how: Any) -> tuple[str, Rows]:
+    """A recipe by the strict protocol: its words, and the results."""
+    from kinjo.corpus import Corpus as Store
+    from kinjo.evaluate import strict
+    from kinjo.recipe import Recipe
+
+    results = strict.evaluate(Recipe.load(model), Store.open(corpus), work, **how)
+    if out is not None:
+        strict.write(results, out, command=f"kinjo evaluate fewshot {model.name} --corpus {corpus.name}")
+    described = next(iter(results.values())).protocol.describe()
+    return described, {name: (r.value, r.ci95) for name, r in results.items()}
+
+
+def _checkpoint(
+    model: Path, corpus: Path, split: Path | None, part: str, sizes: tuple[int, int, int, int], exclude: str
+) -> tuple[str, Rows]:
+    """A checkpoint as it is: the protocol's words, and the results. ``sizes``: way, shot, queries, episodes."""
+    from kinjo.corpus import Corpus as Store
+    from kinjo.corpus import Split
+    from kinjo.evaluate import checkpoints
+    from kinjo.evaluate.fewshot import Protocol
+
+    support = "one_subject" if exclude == "subject" else "any"
+    protocol = Protocol(*sizes, support=support, exclude=exclude)  # type: ignore[arg-type]
+    ids = Split.load(split)[part] if split else None
+    results = checkpoints.evaluate(model, Store.open(corpus), protocol, ids)
+    return protocol.describe(), {name: (r.accuracy, r.ci95) for name, r in results.items()}
 
 
 @app.command()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,22 @@ def second_stage(recipe: Recipe, model: mumae.MuMAE, seed: int) -> oneshot.OneSh
 
 def initialise_from(model: mumae.MuMAE, path: Path) -> list[str]:
     """Start from another training, on other data if need be: take over all weights of the checkpoint ``path`` that
-    fit by name and shape. Returns the names of those of ``model`` that did not; all of them is a ``ValueError``.
+    fit by name and shape, of a stream's entrance only where its input is described alike.
+
+    Returns the names of those of ``model`` that did not; all of them is a ``ValueError``.
     """
     tensors, header = checkpoint.load(path)
     given = {name.removeprefix("model."): value for name, value in tensors.items()}
     own = model.state_dict()
-    fitting = {name: given[name] for name, x in own.items() if name in given and given[name].shape == x.shape}
+    theirs = header.get("recipe", {}).get("inputs", {})
+    same = [key for key, spec in model.config.inputs.items() if theirs.get(key) == json.loads(json.dumps(asdict(spec)))]
+    fitting = {
+        name: given[name]
+        for name, x in own.items()
+        if name in given
+        and given[name].shape == x.shape
+        and (name.split(".")[0] != "enter" or name.split(".")[1] in same)
+    }
     if not fitting:
         raise ValueError(
             f"{path}: nothing of this {header.get('method', 'unknown')} checkpoint fits the recipe's model. "

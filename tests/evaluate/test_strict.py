@@ -3,16 +3,19 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+import _utd_like
 from kinjo import corpus, learn
 from kinjo.batches import Windows
 from kinjo.datasets import utd_mhad
 from kinjo.encoders import SensorInput
 from kinjo.evaluate import checkpoints, strict
-from kinjo.evaluate.fewshot import Protocol
+from kinjo.evaluate.fewshot import Episodes, Protocol, classify, sample_episodes
+from kinjo.evaluate.folds import development
 from kinjo.methods import mumae
 from kinjo.recipe import Recipe
 from kinjo.recording import Contract, ContractError, Recording, Segment, Stream
@@ -109,3 +112,122 @@ def test_a_checkpoint_is_tested_as_it_is(store: corpus.Corpus, tmp_path: Path) -
     foreign = corpus.write(without, tmp_path / "foreign", progress=False)
     with pytest.raises(ContractError, match=r"acc.*gravity.*expected True, given False"):
         checkpoints.evaluate(path, foreign, Protocol(way=3, queries=1, episodes=10))
+
+
+# ------------------------------------------------------------------------------------------------ two modalities
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> corpus.Corpus:
+    return _utd_like.store(tmp_path_factory.mktemp("two") / "corpus")
+
+
+def test_to_choose_is_on_classes_that_are_not_tested(
+    two: corpus.Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = _utd_like.recipe(fusion="inductive", weights={"pose": 0.5})
+    seen: list[set[str]] = []
+    real = learn.finetune
+
+    def spy(plan, model, windows, rows, labels, out, **more):
+        seen.append(set(labels))
+        return real(plan, model, windows, rows, labels, out, **more)
+
+    monkeypatch.setattr(learn, "finetune", spy)
+    monkeypatch.setattr(strict, "DEVELOPMENT", Protocol(episodes=60))
+    results = strict.evaluate(plan, two, tmp_path, part="development", seeds=(0,), with_baselines=False, progress=False)
+    inner = [development(fold) for fold in strict.folds()]
+    assert seen == [set(fold.train) for fold in inner]
+    for fold, whole in zip(inner, strict.folds(), strict=True):
+        assert not set(fold.train) & set(whole.test)
+        assert set(results["pose_imu"].scores[fold.name, 0].classes) == set(fold.validation)
+    assert set(results) == {"pose", "imu", "pose_imu"}
+    (kept,) = tmp_path.iterdir()
+    with np.load(kept / inner[0].name / "seed0" / "embeddings.npz") as file:
+        assert set(file.files) == {"pose", "imu", "fused_pose_imu", "fused_pose", "fused_imu"}
+
+
+def test_fused_parts_are_of_the_modalities_that_are_asked_for(two: corpus.Corpus, tmp_path: Path) -> None:
+    plan = _utd_like.recipe(fusion="inductive", weights={"pose": 0.5, "fused": 2.0})
+    assert strict.parts_of(plan, ["pose"]) == (["pose"], [0.5])
+    assert strict.parts_of(plan, ["pose", "imu"]) == (["pose", "imu", "fused_pose_imu"], [0.5, 1.0, 2.0])
+    released = _utd_like.recipe(branches="released", weights={"acc": 3.0})
+    assert strict.parts_of(released, ["pose", "imu"]) == (["pose", "acc"], [1.0, 3.0])
+    clips, fold = strict.Clips.of(two, plan), strict.folds()[0]
+    found = strict.train_fold(plan, clips, fold, 0, tmp_path, subsets=[["imu"]], progress=False)
+    model, _ = strict.trained(plan, clips, fold, 0, tmp_path, progress=False)  # from its checkpoint
+    for subset in (["imu"], ["pose", "imu"]):
+        found = strict.train_fold(plan, clips, fold, 0, tmp_path, subsets=[subset], progress=False)  # added to the kept
+        expected = learn.embed(model, clips.windows, modalities=subset)["fused"]
+        np.testing.assert_allclose(found[strict.fused_name(subset)], expected, atol=1e-6)
+    assert set(found) == {"pose", "imu", "fused_imu", "fused_pose_imu"}
+    assert np.abs(found["fused_imu"] - found["fused_pose_imu"]).max() > 1e-3
+
+
+def test_processes_share_the_trainings(two: corpus.Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = _utd_like.recipe(fusion="reference", head="can")
+    how = {"subsets": [["pose", "imu"]], "seeds": (0,), "few_seeds": True, "episodes": 30}
+    how |= {"with_baselines": False, "progress": False}
+    alone = strict.evaluate(plan, two, tmp_path / "one", **how)["pose_imu"]
+    real = learn.finetune
+    monkeypatch.setattr(learn, "finetune", None)  # the parent trains nothing
+    shared = strict.evaluate(plan, two, tmp_path / "two", workers=2, **how)["pose_imu"]
+    monkeypatch.setattr(learn, "finetune", real)
+    assert shared.per_fold == alone.per_fold
+    assert (shared.value, shared.ci95) == (alone.value, alone.ci95)
+    with pytest.raises(ValueError, match="at least 3 seeds, given 1"):
+        strict.evaluate(plan, two, tmp_path / "one", **{**how, "few_seeds": False})
+
+
+def test_gains_over_subsets_are_written(two: corpus.Corpus, tmp_path: Path) -> None:
+    results = strict.evaluate(
+        _utd_like.recipe(), two, tmp_path, episodes=30, with_baselines=False, progress=False, seeds=(0,), few_seeds=True
+    )
+    strict.write(results, tmp_path / "rows.json", command="kinjo evaluate fewshot")
+    rows = {row["id"]: row for row in json.loads((tmp_path / "rows.json").read_text())}
+    assert set(rows) == {"utd.oneshot.pose", "utd.oneshot.imu", "utd.oneshot.pose_imu"}
+    gains = rows["utd.oneshot.pose_imu"]["gain_over_subsets"]
+    assert set(gains) == {"pose", "imu"}
+    for name, found in gains.items():
+        assert found["gain"] == pytest.approx(results["pose_imu"].value - results[name].value, abs=1e-6)
+        assert found["ci95"][0] <= found["gain"] <= found["ci95"][1]
+    assert not rows["utd.oneshot.pose"].get("gain_over_subsets")
+
+
+def test_a_clip_without_a_modality_is_compared_by_the_others(tmp_path: Path) -> None:
+    plan = _utd_like.recipe(fusion="inductive")
+    lacking = _utd_like.store(tmp_path / "corpus", lacking=(3, "pose"))
+    clips = strict.Clips.of(lacking, plan)
+    parts = ["pose", "imu", "fused_pose_imu"]
+    gone = clips.missing_parts(parts, ["pose", "imu"])
+    assert gone.sum(0).tolist() == [27, 0, 0]
+    assert np.array_equal(gone[:, 0], (clips.subjects == "s3") & np.char.endswith(clips.recordings.astype(str), "_2"))
+    assert np.array_equal(clips.missing_parts(["acc"], ["imu"]), clips.missing(["imu"]))
+    how = {"subsets": [["pose", "imu"]], "seeds": (0,), "few_seeds": True, "episodes": 40}
+    result = strict.evaluate(plan, lacking, tmp_path / "work", with_baselines=False, progress=False, **how)["pose_imu"]
+    fold = strict.folds()[0]
+    found = strict.train_fold(plan, clips, fold, 0, tmp_path / "work", progress=False)
+    rows = clips.rows(fold.test)
+    who = clips.labels[rows], clips.subjects[rows], clips.recordings[rows]
+    episodes = sample_episodes(*who, Protocol(episodes=40), np.random.default_rng([0, 0]))
+    answers = classify([found[part][rows] for part in parts], episodes, missing=gone[rows])
+    right = (answers == np.arange(5)[None, :, None]).mean()
+    assert result.per_fold[fold.name] == pytest.approx(right)
+
+
+@pytest.mark.parametrize("how", [{"fusion": "reference"}, {"head": "matching"}])
+def test_the_models_own_head_answers(two: corpus.Corpus, how: dict[str, Any]) -> None:
+    """Of a transductive head every query is asked by itself: the others do not matter."""
+    plan = _utd_like.recipe(**how)
+    clips = strict.Clips.of(two, plan)
+    model = learn.second_stage(plan, learn.new_model(plan, 0), 0)
+    rows = clips.rows(CLASSES[:6])
+    who = clips.labels[rows], clips.subjects[rows], clips.recordings[rows]
+    drawn = sample_episodes(*who, Protocol(queries=3, episodes=12), np.random.default_rng(0))
+    answers = strict.head_answers(model, clips, ["pose", "imu"], drawn, rows)
+    assert answers.shape == (12, 5, 3)
+    whole = Episodes(rows[drawn.support], rows[drawn.query], drawn.classes, drawn.names)
+    np.testing.assert_array_equal(strict.head_answers(model, clips, ["pose", "imu"], whole), answers)
+    one = Episodes(drawn.support, drawn.query[:, :, :1], drawn.classes, drawn.names)
+    np.testing.assert_array_equal(strict.head_answers(model, clips, ["pose", "imu"], one, rows), answers[:, :, :1])
+    if "head" in how:  # with one example attention ranks as the cosine does
+        embedded = learn.embed(model, clips.windows, rows)
+        np.testing.assert_array_equal(classify([embedded["pose"], embedded["imu"]], drawn), answers)

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from kinjo.encoders import Input, PoseInput, SensorInput, VideoInput
@@ -361,15 +360,6 @@ def test_the_published_sizes():
         losses = net.pretrain_loss(batch, seeded())
         assert all(e.shape == (2, 2 * net.config.dim) for e in net.embed(batch).values())
     assert all(0 < x < 3 for x in losses.values())
-
-
-def test_embeddings_are_unit_branches_side_by_side():
-    net, batch = model(), windows()
-    with torch.no_grad():
-        parts, whole = net.branches(batch), net.embed(batch)
-    for modality, e in whole.items():
-        expected = torch.cat([F.normalize(parts[modality][b], dim=1) for b in ("local", "context")], 1)
-        torch.testing.assert_close(e, expected)
 
 
 def test_configs_refuse_what_does_not_go_together():

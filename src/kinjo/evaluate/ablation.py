@@ -6,10 +6,12 @@ paired interval. ``table`` is all of it; ``benchmarks/utd_ablation.py`` writes i
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -37,6 +39,8 @@ class Arm:
     subset: tuple[str, ...] = FAST
     init: Path | None = None
     """A checkpoint to start from, made on external data."""
+    head: Literal["", "cosine", "euclidean", "matching"] = ""
+    """Compare what is fused, alone, by this head, which needs no training; empty: as the recipe says."""
 
 
 @dataclass(frozen=True)
@@ -86,27 +90,31 @@ def fast_arms(base: Recipe) -> list[Arm]:
          changed(start, "reference", oneshot={"fusion": "reference"}), "base"),
         ("branches_released", "a small CNN per stream, not pre-trained",
          changed(start, "cnn", pretrain={"steps": 0}, oneshot={"branches": "released"}), "base"),
-        ("head_euclidean", "prototypes by Euclidean distance",
-         changed(start, "eu", oneshot={"head": "euclidean"}), "base"),
-        ("head_matching", "matching head", changed(start, "matching", oneshot={"head": "matching"}), "base"),
-        ("head_relation", "inductive fusion, relation head",
-         changed(fused, "relation", oneshot={"head": "relation", "queries": 3}), "inductive"),
-        ("head_can", "inductive fusion, CAN head", changed(fused, "can", oneshot={"head": "can", "queries": 3}),
-         "inductive"),
+        ("head_cosine", "the inductively fused vector alone, cosine prototypes", fused, "inductive", "cosine"),
+        ("head_euclidean", "the same, Euclidean prototypes", fused, "head_cosine", "euclidean"),
+        ("head_matching", "the same, matching head: with one example it ranks as cosine does", fused, "head_cosine",
+         "matching"),
+        ("head_relation", "the fused vector alone, relation head, taught by episodes of three queries a class",
+         changed(fused, "relation", oneshot={"head": "relation", "queries": 3}), "head_cosine"),
+        ("head_can", "the fused vector alone, CAN head, taught by episodes of three queries a class",
+         changed(fused, "can", oneshot={"head": "can", "queries": 3}), "head_cosine"),
         ("as_released", "linear strided tokens scaled per clip, 0.9, released branches, reference fusion, CAN head",
          as_released(linear), "linear"),
     ]  # fmt: skip
-    return [Arm(*arm) for arm in arms]
+    return [Arm(*arm[:4], head=arm[4] if len(arm) > 4 else "") for arm in arms]
 
 
 def as_released(linear: Recipe, name: str = "released") -> Recipe:
-    """All that the released code does at this size: tokens, scaling, ratio, branches, fusion and head together."""
+    """All that the released code does, at this size: tokens, scaling, ratio, branches, fusion, head, no augmentation
+    but the video's, together.
+    """
     inputs = {
         k: replace(s, layout="strided", scaling="clip") if isinstance(s, SensorInput) else s
         for k, s in linear.inputs.items()
     }
     how = {"fusion": "reference", "branches": "released", "head": "can"}
-    return changed(linear, name, inputs=inputs, model={"mask_ratio": 0.9}, oneshot=how)
+    still = {"rotation_deg": 0.0, "turn_deg": 0.0, "warp": 0.0, "crop": 0.0, "scale": 0.0, "noise": 0.0}
+    return changed(linear, name, inputs=inputs, model={"mask_ratio": 0.9}, oneshot=how, augment=still)
 
 
 def video_arms(base: Recipe) -> list[Arm]:
@@ -129,7 +137,8 @@ def external_arms(base: Recipe, external: Corpus, work: Path, *, progress: bool 
     imu = changed(base, "imu", inputs={key: spec for key, spec in base.inputs.items() if spec.modality == "imu"})
     there = replace(changed(imu, "external"), windows=Cut(3.6, 3.6))
     windows = Windows(external, cut(external, external.recordings, there), there.inputs)
-    out = work / f"{there.name}-{learn.digest(windows, np.arange(len(windows)))}"
+    what = json.dumps([there.to_dict(), learn.digest(windows, np.arange(len(windows)))], sort_keys=True)
+    out = work / f"{there.name}-{hashlib.sha256(what.encode()).hexdigest()[:12]}"
     learn.pretrain(there, windows, np.arange(len(windows)), out, progress=progress)
     arms = [
         ("imu_base", "IMU alone", imu, "", None),
@@ -153,7 +162,7 @@ def table(
     for arm in arms:
         results[arm.name] = ours = strict.evaluate(
             arm.recipe, corpus, work, seeds=seeds, subsets=[arm.subset], episodes=episodes,
-            init=arm.init, with_baselines=False, workers=workers, few_seeds=len(seeds) < 3,
+            init=arm.init, head=arm.head, with_baselines=False, workers=workers, few_seeds=len(seeds) < 3,
         )["_".join(arm.subset)]  # fmt: skip
         gain, ci95 = difference(ours, results[arm.against]) if arm.against else (None, None)
         lines.append(Line(arm, ours, gain, ci95))

@@ -19,9 +19,16 @@ def evaluate(
     """Scores by modality, and ``all`` of them fused, of the labelled segments of the recordings ``ids`` (None: all).
 
     Whether the model has seen these recordings or classes is for the caller to know: name a split's part.
-    Raises ``ContractError`` where the corpus holds streams that the model was not trained on.
+    Modalities are compared by the recipe's weights and metric; a head or fusion that embeddings cannot stand for is a
+    ``ValueError``. Raises ``ContractError`` where the corpus holds streams that the model was not trained on.
     """
     model, recipe, header = learn.load(path)
+    how = recipe.oneshot
+    if header.get("stage") == "finetune" and (how.episodic or how.head == "matching"):
+        raise ValueError(
+            f"{path}: answers by head '{how.head}' with {how.fusion} fusion, one episode at a time; this evaluation "
+            "compares embeddings. Evaluate its recipe instead: kinjo evaluate fewshot RECIPE.toml"
+        )
     index = cut(corpus, corpus.recordings if ids is None else ids, recipe)
     index = index.take(index.label_names != NULL)
     if not len(index):
@@ -43,7 +50,13 @@ def evaluate(
     return {
         name: score(
             episodes,
-            classify([parts[m] for m in names], episodes, missing=np.stack([gone[m] for m in names], 1)),
+            classify(
+                [parts[m] for m in names],
+                episodes,
+                how.metric,
+                missing=np.stack([gone[m] for m in names], 1),
+                weights=[how.weights.get(m, 1.0) for m in names],
+            ),
             labels,
             subjects,
             rng=np.random.default_rng(seed),

@@ -23,6 +23,7 @@ from kinjo.evaluate import strict
 from kinjo.evaluate.fewshot import Protocol, classify, sample_episodes
 from kinjo.evaluate.folds import Fold
 from kinjo.methods.oneshot import OneShot
+from kinjo.nn import checkpoint
 from kinjo.recipe import Recipe
 
 PROTOCOL = Protocol(queries=1, support="any", exclude="recording")
@@ -83,6 +84,11 @@ def run_fold(
         if recipe.pretrain.steps > 0:
             start = learn.pretrain(recipe, clips.windows, rows, folder / "pretrain", **how)
         until = round(number * recipe.finetune.steps / tests)
+        last = folder / "finetune" / "last.safetensors"
+        if last.exists() and checkpoint.load(last)[1]["step"] > until:
+            raise ValueError(
+                f"{folder} holds a fine-tuning past its test {number}: name another work folder, or delete it"
+            )
         model = learn.finetune(
             recipe, start, clips.windows, rows, clips.labels[rows], folder / "finetune", until=until, **how
         )

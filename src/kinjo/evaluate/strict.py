@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -42,12 +42,12 @@ from kinjo.evaluate.folds import (
     evaluate_folds,
     utd_mhad_folds,
 )
-from kinjo.methods.oneshot import FUSED, OneShot
+from kinjo.methods.oneshot import FUSED, OneShot, make_head
 from kinjo.recipe import Recipe
 
 Embedded = dict[str, NDArray[np.float32]]
 Part = Literal["test", "validation", "development"]
-BASELINES = ("minirocket", "minirocket_scaled")
+BASELINES = ("minirocket", "minirocket_scaled", "minirocket_motion")
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def _one_job(
     recipe: Recipe, corpus: Path, work: Path, fold: Fold, seed: int, subsets: Sequence[Sequence[str]], init: Path | None
 ) -> None:
     torch.set_num_threads(1)
-    clips = _clips(str(corpus), json.dumps(recipe.to_dict(), sort_keys=True))
+    clips = _clips(str(corpus), json.dumps(recipe.to_dict()))  # inputs in their order: augmentation draws by it
     if by_head(recipe):
         trained(recipe, clips, fold, seed, work, init=init, progress=False)
     else:
@@ -230,6 +230,7 @@ def evaluate(
     init: Path | None = None,
     workers: int = 1,
     few_seeds: bool = False,
+    head: str = "",
     progress: bool = True,
 ) -> dict[str, FewshotResult]:
     """Results by name: ``imu``, ``imu_pose``, ... for the ``subsets`` of modalities, and ``minirocket_...`` beside.
@@ -237,6 +238,7 @@ def evaluate(
     ``subsets`` None means every modality alone and all together. ``part`` ``development`` trains on two thirds of the
     classes that are not tested and scores the others: to choose by. Trainings are kept in ``work`` and go on where
     they stopped; ``workers`` processes share them. A test wants three seeds; ``few_seeds`` allows an ablation less.
+    ``head`` answers in place of the recipe's, from fused vectors alone: one that needs no training.
     """
     clips = Clips.of(corpus, recipe)
     modalities = list(recipe.model.modalities)
@@ -257,10 +259,10 @@ def evaluate(
     results = {}
     for subset in chosen:
         name = "_".join(subset)
-        if by_head(recipe):
+        if head or by_head(recipe):
             results[name] = answer_folds(
                 lambda fold, seed, asked, subset=subset: head_answers(
-                    trained(recipe, clips, fold, seed, work, **run)[0], clips, subset, asked
+                    with_head(trained(recipe, clips, fold, seed, work, **run)[0], head), clips, subset, asked
                 ),
                 *known, **scored,
             )  # fmt: skip
@@ -278,6 +280,16 @@ def evaluate(
             for name, (subset, embed) in minirocket(clips, chosen).items()
         }
     return results
+
+
+def with_head(model: OneShot, head: str) -> OneShot:
+    """The model with another head that needs no training (empty: its own)."""
+    if head:
+        if head in ("relation", "can"):
+            raise ValueError(f"head {head!r} has to be trained: name it in the recipe's [oneshot]")
+        config = replace(model.config, head=head)  # type: ignore[arg-type]
+        model.config, model.head = config, make_head(config, model.model.config.dim, torch.Generator())
+    return model
 
 
 def head_answers(
@@ -300,7 +312,8 @@ def minirocket(clips: Clips, subsets: Sequence[Sequence[str]]) -> dict[str, tupl
     """MiniRocket on the same windows: subsets without video, each with its function ``(fold, seed) -> arrays``.
 
     Features are fitted and standardised on the fold's training classes. IMU comes twice: as it is
-    (``minirocket_imu``), and centred and scaled per clip (``minirocket_scaled_imu``), which is much stronger.
+    (``minirocket_imu``), and centred and scaled per clip (``minirocket_scaled_imu``), which is much stronger. With pose
+    there is a third, on what kinjo reads itself: scaled IMU and joint velocities (``minirocket_motion_...``).
     """
     every = clips.windows.tensors(np.arange(len(clips.labels)))
     specs = clips.windows.inputs
@@ -314,7 +327,10 @@ def minirocket(clips: Clips, subsets: Sequence[Sequence[str]]) -> dict[str, tupl
 
     def features(kind: str, fold: Fold, seed: int) -> NDArray[np.float32]:
         if (kind, fold.name, seed) not in cache:
-            values = baselines.scaled_clips(x["imu"]) if kind == "scaled_imu" else x[kind]
+            values = {
+                "scaled_imu": lambda: baselines.scaled_clips(x["imu"]),
+                "motion_pose": lambda: np.diff(x["pose"], axis=2),
+            }.get(kind, lambda: x[kind])()
             train = clips.rows(fold.train)
             cache[kind, fold.name, seed] = baselines.minirocket_embedding(values[train], values, seed)
         return cache[kind, fold.name, seed]
@@ -323,10 +339,13 @@ def minirocket(clips: Clips, subsets: Sequence[Sequence[str]]) -> dict[str, tupl
     for subset in subsets:
         if any(m not in x for m in subset):
             continue
-        for imu in ("imu", "scaled_imu"):
-            kinds = [imu if m == "imu" else m for m in subset]
+        for variant in ("", "scaled_", "motion_"):
+            if (variant == "scaled_" and "imu" not in subset) or (variant == "motion_" and "pose" not in subset):
+                continue
+            changed = {"scaled_": {"imu": "scaled_imu"}, "motion_": {"imu": "scaled_imu", "pose": "motion_pose"}}
+            kinds = [changed.get(variant, {}).get(m, m) for m in subset]
             embed = lambda fold, seed, kinds=kinds: [features(kind, fold, seed) for kind in kinds]  # noqa: E731
-            out["minirocket_" + "_".join(kinds)] = subset, embed
+            out[f"minirocket_{variant}" + "_".join(subset)] = subset, embed
     return out
 
 
@@ -382,5 +401,11 @@ def _words(name: str) -> str:
     """``minirocket_scaled_imu_pose`` -> ``MiniRocket, scaled IMU + pose``."""
     names = {"imu": "IMU", "video": "depth"}
     bare = name.removeprefix("minirocket_")
-    parts = " + ".join(names.get(part, part) for part in bare.removeprefix("scaled_").split("_"))
-    return ("MiniRocket, " if bare != name else "") + ("scaled " if bare.startswith("scaled_") else "") + parts
+    kept = bare.removeprefix("scaled_").removeprefix("motion_")
+    variant = "" if kept == bare else bare.split("_")[0]
+    words = [names.get(part, part) for part in kept.split("_")]
+    if variant == "motion":  # of which the sensors are scaled too
+        words = [{"IMU": "scaled IMU", "pose": "pose's motion"}[word] for word in words]
+    elif variant:
+        words[0] = f"scaled {words[0]}"
+    return ("MiniRocket, " if bare != name else "") + " + ".join(words)

@@ -191,18 +191,21 @@ class OneShot(nn.Module):
     ) -> Float[Tensor, "episodes way queries"]:
         """Scores by the head. ``support`` and ``query`` index the rows of ``features``.
 
-        Fused vectors are compared; with late fusion every part is, and the scores are averaged by the weights. With
-        reference fusion support and queries of an episode see each other.
+        Fused vectors are compared; with late fusion every part is, and the scores are averaged by the weights over the
+        parts that both sides have. With reference fusion support and queries of an episode see each other.
         """
         e, way, shot = support.shape
         rows = torch.cat([support.reshape(e, -1), query], 1)  # (e, way * shot + queries)
         if self.config.fusion == "late":
-            total = torch.zeros(1, device=rows.device)
+            total = share = torch.zeros(e, way, query.shape[1], device=rows.device)
             for part, branches in features.vectors.items():
                 x = torch.cat([F.normalize(v.float(), dim=1) for v in branches.values()], 1)[rows][:, :, None]
+                here = ~features.missing[part].all(1)[rows]
+                both = here[:, : way * shot].view(e, way, shot).any(2)[:, :, None] & here[:, None, way * shot :]
                 score = self.head(x[:, : way * shot].unflatten(1, (way, shot)), x[:, way * shot :])
-                total = total + self.config.weights.get(part, 1.0) * score
-            return total / sum(self.config.weights.get(part, 1.0) for part in features.vectors)
+                weight = self.config.weights.get(part, 1.0) * both
+                total, share = total + weight * score, share + weight
+            return total / share.clamp(min=1e-9)
         if isinstance(self.fusion, EpisodeFusion):
             assert features.prior is not None
             last = "vector" if self.released else "context"

@@ -65,14 +65,22 @@ class EpisodeFusion(nn.Module):
         parts: Mapping[str, Float[Tensor, "episodes samples _"]],
         missing: Mapping[str, Bool[Tensor, "episodes samples"]] | None = None,
     ) -> Float[Tensor, "episodes samples out_dim"]:
-        """Fused vectors of all samples, supports and queries alike. Peak per episode and part: heads * samples^2."""
+        """Fused vectors of all samples, supports and queries alike. Peak per episode and part: heads * samples^2.
+
+        Always in fp32: without a residual the samples of an episode come out almost alike, and half precision would
+        round away what tells them apart.
+        """
         _known(self.parts, parts)
+        with torch.autocast(prior.device.type, enabled=False):
+            return self._fused(prior.float(), {part: x.float() for part, x in parts.items()}, missing or {})
+
+    def _fused(self, prior: Tensor, parts: Mapping[str, Tensor], missing: Mapping[str, Tensor]) -> Tensor:
         seen = []
         for part, dim in self.parts.items():
             if part not in parts:
                 seen.append(prior.new_zeros(*prior.shape[:2], dim))
                 continue
-            gone = None if missing is None else missing.get(part)
+            gone = missing.get(part)
             query, x = self.query[part](prior), parts[part]
             if gone is not None:
                 x = x.masked_fill(gone[..., None], 0.0)
