@@ -1,7 +1,6 @@
 """The arms of the ablation: each is its own recipe, held against one before it, and runs to its line."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +29,8 @@ def named(arms: list[Arm]) -> dict[str, Arm]:
 
 @pytest.mark.parametrize("arms", [FAST, VIDEO], ids=["fast", "video"])
 def test_arms_differ_and_are_held_against_an_earlier_one(arms: list[Arm]) -> None:
-    recipes = [json.dumps({**arm.recipe.to_dict(), "name": ""}, sort_keys=True) for arm in arms]
-    assert len(set(recipes)) == len({arm.recipe.name for arm in arms}) == len(named(arms)) == len(arms)
+    recipes = [(json.dumps({**arm.recipe.to_dict(), "name": ""}, sort_keys=True), arm.head) for arm in arms]
+    assert len(set(recipes)) == len({(arm.recipe.name, arm.head) for arm in arms}) == len(named(arms)) == len(arms)
     for number, arm in enumerate(arms):
         assert (arm.against == "") == (number == 0)
         assert not arm.against or arm.against in [earlier.name for earlier in arms[:number]]
@@ -106,7 +105,7 @@ def test_an_external_start_is_pretrained_once(
     )
     monkeypatch.setattr(ablation, "Cut", lambda *_: Cut(1.0, 0.5))  # these clips are shorter than 3.6 s
     arms = named(ablation.external_arms(small, other, tmp_path / "work", progress=False))
-    assert {name for name, arm in arms.items() if arm.init} == {"external", "external_only"}
+    assert {name for name, arm in arms.items() if arm.init} == {"external"}
     assert arms["external"].recipe == arms["imu_base"].recipe  # the start alone differs
     assert list(arms["imu_base"].recipe.inputs) == ["acc"]
     start = arms["external"].init
@@ -114,9 +113,8 @@ def test_an_external_start_is_pretrained_once(
     before = start.stat().st_mtime_ns, start.read_bytes()
     assert named(ablation.external_arms(small, other, tmp_path / "work", progress=False)).keys() == arms.keys()
     assert start.read_bytes() == before[1]
-    chosen = [arms["imu_base"], arms["external"], replace(arms["external_only"], against="external")]
+    chosen = [arms["imu_base"], arms["external"], arms["imu_scratch"]]
     lines = ablation.table(chosen, store, tmp_path / "work", seeds=(0,), episodes=25)
     assert len({line.result.value for line in lines}) > 1
     headers = [learn.load(path)[2] for path in (tmp_path / "work").rglob("a1-a9/seed0/*/model.safetensors")]
-    assert sum("init_sha256" in h for h in headers) == 1  # of base, external and external_only one pre-trains from it
-    assert sum("init_left_out" in h and h["stage"] == "finetune" for h in headers) == 1
+    assert sum("init_sha256" in h for h in headers) == 1  # of base, external and scratch one pre-trains from it

@@ -143,8 +143,6 @@ def external_arms(base: Recipe, external: Corpus, work: Path, *, progress: bool 
     arms = [
         ("imu_base", "IMU alone", imu, "", None),
         ("external", "IMU alone, started from pre-training on the external set, then as base", imu, "imu_base", out),
-        ("external_only", "IMU alone, pre-trained on the external set only",
-         changed(imu, "only", pretrain={"steps": 0}), "imu_base", out),
         ("imu_scratch", "IMU alone, no pre-training", changed(imu, "scratch", pretrain={"steps": 0}), "imu_base", None),
     ]  # fmt: skip
     return [
