@@ -78,9 +78,8 @@ def test_several_arms_run_to_their_lines(store: corpus.Corpus, tmp_path: Path) -
     """Steps are two, and the base has no gyroscope."""
     small = _utd_like.recipe(weights={"video": 0.3})
     arms = named(ablation.fast_arms(small))
-    chosen = [
-        arms[name] for name in ("base", "independent", "values", "linear", "inductive", "as_released", "head_can")
-    ]
+    names = ("base", "independent", "values", "linear", "inductive", "as_released", "head_cosine", "head_can")
+    chosen = [arms[name] for name in names]
     lines = ablation.table(chosen, store, tmp_path, seeds=(0,), episodes=25)
     results = {line.arm.name: line.result for line in lines}
     assert list(results) == [arm.name for arm in chosen]
