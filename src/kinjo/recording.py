@@ -170,14 +170,20 @@ class Stream:
 
 @dataclass(frozen=True)
 class Segment:
-    """A labelled span ``[start_s, end_s)`` of a recording; may carry a description in words."""
+    """A labelled span ``[start_s, end_s)`` of a recording; may carry a description in words.
+
+    ``repetitions`` counts what was done over and over; ``None`` where nobody counted or nothing repeats.
+    """
 
     start_s: float
     end_s: float
     label: str
     description: str = ""
+    repetitions: int | None = None
 
     def __post_init__(self) -> None:
+        if self.repetitions is not None and self.repetitions < 0:
+            raise ValueError(f"segment '{self.label}': repetitions must be 0 or more, given {self.repetitions}")
         if not (np.isfinite(self.start_s) and np.isfinite(self.end_s) and self.start_s < self.end_s):
             raise ValueError(f"segment '{self.label}': start_s {self.start_s} must be before end_s {self.end_s}")
 
