@@ -1,7 +1,10 @@
 """Fixtures shared by all tests, and the check of tensor shapes under tests."""
 
+import importlib
 import os
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -30,3 +33,25 @@ def data_root() -> Path:
     if not root.is_dir():
         pytest.skip(f"no real data at {root}: set KINJO_DATA to the folder that holds UTD-MHAD, MotionSense, ...")
     return root
+
+
+def _benchmark(name: str) -> ModuleType:
+    """A module of ``benchmarks/``, which is no package."""
+    folder = str(Path(__file__).resolve().parents[1] / "benchmarks")
+    sys.path.insert(0, folder)
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(folder)
+
+
+@pytest.fixture(scope="session")
+def layouts() -> ModuleType:
+    """Makers of small files in the official layouts of the data sets."""
+    return _benchmark("_official_layouts")
+
+
+@pytest.fixture(scope="session")
+def fuzz() -> ModuleType:
+    """The benchmark that damages them."""
+    return _benchmark("fuzz_readers")

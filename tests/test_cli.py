@@ -1,6 +1,5 @@
 """The command line: a whole way from files to a checkpoint, exit codes, and where each word is printed."""
 
-import importlib
 import json
 import os
 import subprocess
@@ -76,17 +75,6 @@ def process(*words: object, **environment: str) -> subprocess.CompletedProcess[s
 def last(out: str) -> dict:
     """The JSON object of the last line."""
     return json.loads(out.splitlines()[-1])
-
-
-@pytest.fixture(scope="module")
-def layouts() -> ModuleType:
-    """Makers of small files in the official layouts, as the tests of the readers use them."""
-    folder = str(Path(__file__).resolve().parents[1] / "benchmarks")
-    sys.path.insert(0, folder)
-    try:
-        return importlib.import_module("_official_layouts")
-    finally:
-        sys.path.remove(folder)
 
 
 @pytest.fixture(scope="module")

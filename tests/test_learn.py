@@ -98,7 +98,6 @@ def test_embeddings_do_not_depend_on_how_rows_are_asked_for(windows: Windows, pr
     some = learn.embed(model, windows, rows, batch_size=2)
     for modality in MODALITIES:
         np.testing.assert_allclose(some[modality], whole[modality][rows], atol=1e-5)
-    assert learn.embed(model, windows, np.arange(0)) == {}
 
 
 def test_a_checkpoint_is_the_model(windows: Windows, pretrained: Path, tmp_path: Path):
@@ -205,6 +204,9 @@ def test_nothing_to_learn_from_is_said(windows: Windows, tmp_path: Path):
     with pytest.raises(ValueError, match="no windows to fine-tune on"):
         learn.finetune(recipe(1), model, windows, none, none, tmp_path, progress=False)
     assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ValueError, match="no windows to make features of"):
+        learn.features(learn.second_stage(recipe(1), model, 0), windows, none)
+    assert learn.embed(model, windows, none) == {}
 
 
 # ------------------------------------------------------------------------------------------------ another start

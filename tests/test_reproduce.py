@@ -1,31 +1,24 @@
 """Claims beside our rows; and MMAct by the paper's own split, on small files of its layout."""
 
-import importlib
 import json
-import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from kinjo import reproduce
+from kinjo import learn, reproduce
+from kinjo.batches import Windows
 from kinjo.datasets import mmact
 from kinjo.encoders import SensorInput, VideoInput
 from kinjo.methods import mumae
 from kinjo.methods.oneshot import OneShotConfig
 from kinjo.recipe import Recipe
 from kinjo.train import Schedule
-
-
-@pytest.fixture(scope="module")
-def layouts() -> ModuleType:
-    folder = str(Path(__file__).resolve().parents[1] / "benchmarks")
-    sys.path.insert(0, folder)
-    try:
-        return importlib.import_module("_official_layouts")
-    finally:
-        sys.path.remove(folder)
 
 
 @pytest.fixture(scope="module")
@@ -72,10 +65,13 @@ def test_mmact_is_run_by_the_papers_split_and_goes_on(data: Path, tmp_path: Path
     assert ran["reference_best"] == max(ran["reference_tests"])
     assert ran["reference_last"] == ran["reference_tests"][-1]
     assert 0 <= ran["strict"] <= 1
+    kept = (tmp_path / "reported.txt").read_text().splitlines()
+    assert [line.partition(":")[0] for line in kept] == ["cam3.rgb", "cam4.rgb"]  # made with two cameras of four
+    assert ran["reported"] == 2
     again = reproduce.run_mmact(data, tmp_path, small(), tests=2, episodes=40, progress=False)
     assert again == ran
     text = reproduce.to_text(reproduce.table(), ran)
-    assert "64 clips" in text
+    assert "64 clips, 2 faults reported:" in text
 
 
 def test_without_mmact_it_says_how_to_get_it(tmp_path: Path) -> None:
@@ -114,3 +110,49 @@ def test_the_sensors_alone_will_do(data: Path, tmp_path: Path) -> None:
     ran = reproduce.run_mmact(data, tmp_path, late, tests=1, episodes=20, progress=False)
     assert ran is not None
     assert ran["reference_best"] == ran["reference_last"]
+
+
+def test_what_cannot_be_read_is_counted(
+    layouts: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One csv without samples, one camera without a sequence: two lines, on stderr their number, in the text too."""
+    names = tuple(f"subject1_scene1_session1_{name}" for name in ("walking", "kicking"))
+    tree = layouts.mmact(0, names, published=False, cameras=(1, 2, 3, 4), seconds=0.6)
+    tree["gyro_clip"][f"walking/{names[0]}.csv"] = b""
+    del tree["video"]["kicking/subject1_cam1_scene1_session1_kicking.mp4"]
+    layouts.write(tmp_path, "mmact", tree, zipped=False)
+    home = mmact.find(tmp_path)
+    assert home is not None
+    report: list[str] = []
+    assert len([*reproduce.clips_of(home, report)]) == 7
+    assert len(report) == 2
+    assert report[0].startswith("cam1.rgb: no file for 1 of 2 sequences")
+    assert "gyro" in report[1]
+    reproduce.tell(report, tmp_path / "reported.txt")
+    assert (tmp_path / "reported.txt").read_text().splitlines() == report
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == f"2 faults reported, such as: {report[0]} (all: {tmp_path / 'reported.txt'})\n"
+    reproduce.tell([], tmp_path / "reported.txt")
+    assert capsys.readouterr().err == ""
+    ran = {"clips": 1, "reported": 2, "reference_best": 1, "reference_last": 1, "strict": 1}
+    assert ", 1 clips, 2 faults reported:" in reproduce.to_text([], ran)
+
+
+def test_the_strict_answer_is_by_the_recipes_weights(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One part knows the class, the other names the class of the next: the heavier one is believed."""
+
+    def knowing(model: object, windows: Windows, rows: NDArray[np.intp], **_: object) -> Mapping[str, NDArray[Any]]:
+        number = np.unique(windows.index.label_names[rows], return_inverse=True)[1]
+        asked = np.char.find(np.asarray(windows.corpus.recordings)[windows.index.recording[rows]], "subject17") >= 0
+        codes = np.eye(10, dtype=np.float32)
+        return {"video": codes[(number + asked) % 10], "imu": codes[number]}
+
+    monkeypatch.setattr(learn, "embed", knowing)
+    for heavy, low, high in (("imu", 1.0, 1.0), ("video", 0.0, 0.6)):
+        plan = replace(small(), name=heavy, oneshot=OneShotConfig(weights={heavy: 3.0}))
+        ran = reproduce.run_mmact(data, tmp_path, plan, tests=1, episodes=40, progress=False)
+        assert ran is not None
+        assert low <= ran["strict"] <= high, heavy

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -217,6 +217,21 @@ def finetune(
     return task.model
 
 
+def _given(
+    model: torch.nn.Module, windows: Windows, rows: NDArray[Any] | None, batch_size: int,
+    modalities: Collection[str] | None,
+) -> Iterator[dict[str, torch.Tensor]]:  # fmt: skip
+    """The windows ``rows`` (None: all) in batches, streams of ``modalities`` alone (None: all), where the model is."""
+    rows = np.arange(len(windows)) if rows is None else np.asarray(rows)
+    model.eval()
+    device = next(model.parameters()).device  # a training leaves the model where it was trained
+    left_out = [k for k, s in windows.inputs.items() if modalities is not None and s.modality not in modalities]
+    for i in range(0, len(rows), batch_size):
+        read = windows.tensors(rows[i : i + batch_size])
+        kept = {key: x for key, x in read.items() if key.removesuffix(".missing") not in left_out}
+        yield {key: x.to(device) for key, x in plain(kept, windows.inputs).items()}
+
+
 @torch.inference_mode()
 def embed(
     model: mumae.MuMAE | oneshot.OneShot,
@@ -230,16 +245,8 @@ def embed(
 
     Parts are modalities, and ``fused`` where the model fuses. Only ``modalities`` are read (None: all).
     """
-    rows = np.arange(len(windows)) if rows is None else np.asarray(rows)
-    model.eval()
-    device = next(model.parameters()).device  # a training leaves the model where it was trained
-    left_out = [k for k, s in windows.inputs.items() if modalities is not None and s.modality not in modalities]
-    parts: list[dict[str, torch.Tensor]] = []
-    for i in range(0, len(rows), batch_size):
-        read = windows.tensors(rows[i : i + batch_size])
-        given = {key: x for key, x in read.items() if key.removesuffix(".missing") not in left_out}
-        embedded = model.embed({key: x.to(device) for key, x in plain(given, windows.inputs).items()})
-        parts.append({m: e.cpu() for m, e in embedded.items()})
+    given = _given(model, windows, rows, batch_size, modalities)
+    parts = [{part: e.cpu() for part, e in model.embed(batch).items()} for batch in given]
     return {m: torch.cat([p[m] for p in parts]).numpy() for m in parts[0]} if parts else {}
 
 
@@ -248,16 +255,13 @@ def features(
     model: oneshot.OneShot, windows: Windows, rows: NDArray[Any] | None = None, batch_size: int = 64,
     *, modalities: Collection[str] | None = None,
 ) -> oneshot.Features:  # fmt: skip
-    """What the head and the fusion of a model read of the windows ``rows`` (None: all), of ``modalities`` alone."""
-    rows = np.arange(len(windows)) if rows is None else np.asarray(rows)
-    model.eval()
-    device = next(model.parameters()).device
-    left_out = [k for k, s in windows.inputs.items() if modalities is not None and s.modality not in modalities]
-    parts = []
-    for i in range(0, len(rows), batch_size):
-        read = windows.tensors(rows[i : i + batch_size])
-        given = {key: x for key, x in read.items() if key.removesuffix(".missing") not in left_out}
-        parts.append(model.features({key: x.to(device) for key, x in plain(given, windows.inputs).items()}))
+    """What the head and the fusion of a model read of the windows ``rows`` (None: all), of ``modalities`` alone.
+
+    No rows are a ``ValueError``: there is nothing to tell the sizes of the features from.
+    """
+    parts = [model.features(batch) for batch in _given(model, windows, rows, batch_size, modalities)]
+    if not parts:
+        raise ValueError("no windows to make features of: rows, the split part or the corpus is empty")
     return oneshot.joined(parts)
 
 

@@ -8,6 +8,8 @@ says how to get it.
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,9 +19,10 @@ import numpy as np
 
 from kinjo import corpus, datasets, learn
 from kinjo.datasets import mmact
-from kinjo.evaluate import reference, strict
-from kinjo.evaluate.fewshot import Protocol, classify, sample_episodes, score
+from kinjo.evaluate import answers, reference, strict
+from kinjo.evaluate.fewshot import Protocol, sample_episodes, score
 from kinjo.evaluate.folds import Fold
+from kinjo.methods.oneshot import OneShot
 from kinjo.recipe import Recipe
 from kinjo.recording import Recording
 
@@ -95,15 +98,32 @@ def to_text(entries: Sequence[Entry], mmact_run: Mapping[str, Any] | None) -> st
         lines.append(f"MMAct is not here, so its numbers could not be reproduced. {mmact.CARD.how_to_get}")
         lines.append("Then: kinjo reproduce mumae --data DATA")
     else:
-        lines += [f"MMAct, the paper's split (23 + 10 classes), {mmact_run['clips']} clips:"]
+        told = f", {mmact_run['reported']} faults reported" if mmact_run["reported"] else ""
+        lines += [f"MMAct, the paper's split (23 + 10 classes), {mmact_run['clips']} clips{told}:"]
         lines += [f"  {name:<26} {mmact_run[name]:.4f}" for name in ("reference_best", "reference_last", "strict")]
     return "\n".join(lines)
 
 
-def clips_of(found: Path) -> Iterator[Recording]:
-    """MMAct as the released code counts: a clip per camera, the four of a sequence with the same sensors."""
-    for recording in datasets.load("mmact", found, skip_bad=True, report=[]):
+def clips_of(found: Path, report: list[str]) -> Iterator[Recording]:
+    """MMAct as the released code counts: a clip per camera, the four of a sequence with the same sensors.
+
+    What cannot be read is left out; ``report`` gets a line on each.
+    """
+    for recording in datasets.load("mmact", found, skip_bad=True, report=report):
         yield from mmact.views(recording)
+
+
+def tell(report: Sequence[str], path: Path) -> None:
+    """Keep the lines of a ``report`` on files in ``path``, and say on stderr how many they are."""
+    _keep("".join(f"{line}\n" for line in report), path)
+    if report:
+        print(f"{len(report)} faults reported, such as: {report[0]} (all: {path})", file=sys.stderr)
+
+
+def _keep(text: str, path: Path) -> None:
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
 
 
 def run_mmact(
@@ -118,7 +138,9 @@ def run_mmact(
     if found is None:
         return None
     size = max((s.size for s in recipe.inputs.values() if s.modality == "video"), default=64)
-    store = corpus.write(clips_of(found), out / "corpus", video=corpus.VideoSize(size), progress=progress)
+    report: list[str] = []
+    store = corpus.write(clips_of(found, report), out / "corpus", video=corpus.VideoSize(size), progress=progress)
+    tell(report, out / "reported.txt")
     split = mmact.ONESHOT
     clips = strict.Clips.of(store, recipe, (*split["train"], *split["test"]))
     fold = Fold("mmact-oneshot", split["train"], (), split["test"])
@@ -126,19 +148,17 @@ def run_mmact(
     scores = reference.run_fold(recipe, clips, fold, seed, out, modalities, tests, episodes, progress)
     folder = strict.folder_of(recipe, clips, fold, seed, out)
     model, _, _ = learn.load(folder / "finetune" / "model.safetensors")
-    assert isinstance(model, learn.oneshot.OneShot)
+    assert isinstance(model, OneShot)
     rows = clips.rows(fold.test)
     who = clips.labels[rows], clips.subjects[rows]
     rng = np.random.default_rng(seed)
     asked = sample_episodes(*who, clips.recordings[rows], Protocol(episodes=episodes), rng)
-    if strict.by_head(recipe):
-        answers = strict.head_answers(model, clips, modalities, asked, rows)
-    else:
-        answers = classify(list(learn.embed(model, clips.windows, rows).values()), asked, recipe.oneshot.metric)
-    final = score(asked, answers, *who, rng=rng)
+    given = answers.of_model(model, clips.windows, asked, rows, modalities=modalities)
+    final = score(asked, given, *who, rng=rng)
     return {
-        "clips": len(clips.labels), "recipe": recipe.name, "reference_best": max(scores), "reference_last": scores[-1],
-        "reference_tests": scores, "strict": final.accuracy, "strict_ci95": list(final.ci95), "seeds": 1,
+        "clips": len(clips.labels), "reported": len(report), "recipe": recipe.name, "reference_best": max(scores),
+        "reference_last": scores[-1], "reference_tests": scores, "strict": final.accuracy,
+        "strict_ci95": list(final.ci95), "seeds": 1,
     }  # fmt: skip
 
 
@@ -151,5 +171,5 @@ def mumae(
     ran = run_mmact(data, out, recipe, tests=tests, episodes=episodes, progress=progress)
     plain = {"paper": PAPER, "claims": [asdict(entry) for entry in entries], "mmact": ran}
     out.mkdir(parents=True, exist_ok=True)
-    (out / "mumae.json").write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
+    _keep(json.dumps(plain, indent=1) + "\n", out / "mumae.json")
     return plain, to_text(entries, ran)

@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from kinjo.batches import Windows
 from kinjo.datasets import utd_mhad
 from kinjo.encoders import SensorInput
 from kinjo.evaluate import checkpoints, strict
-from kinjo.evaluate.fewshot import Episodes, Protocol, classify, sample_episodes
+from kinjo.evaluate.fewshot import Protocol, classify, sample_episodes
 from kinjo.evaluate.folds import development
 from kinjo.methods import mumae
 from kinjo.recipe import Recipe
@@ -147,13 +146,13 @@ def test_to_choose_is_on_classes_that_are_not_tested(
 
 def test_fused_parts_are_of_the_modalities_that_are_asked_for(two: corpus.Corpus, tmp_path: Path) -> None:
     plan = _utd_like.recipe(fusion="inductive", weights={"pose": 0.5, "fused": 2.0})
-    assert strict.parts_of(plan, ["pose"]) == (["pose"], [0.5])
-    assert strict.parts_of(plan, ["pose", "imu"]) == (["pose", "imu", "fused_pose_imu"], [0.5, 1.0, 2.0])
+    assert strict.parts_of(plan, ["pose"]) == {"pose": "pose"}
+    assert strict.parts_of(plan, ["pose", "imu"]) == {"pose": "pose", "imu": "imu", "fused": "fused_pose_imu"}
     released = _utd_like.recipe(branches="released", weights={"acc": 3.0})
-    assert strict.parts_of(released, ["pose", "imu"]) == (["pose", "acc"], [1.0, 3.0])
+    assert strict.parts_of(released, ["pose", "imu"]) == {"pose": "pose", "acc": "acc"}
     clips, fold = strict.Clips.of(two, plan), strict.folds()[0]
     found = strict.train_fold(plan, clips, fold, 0, tmp_path, subsets=[["imu"]], progress=False)
-    model, _ = strict.trained(plan, clips, fold, 0, tmp_path, progress=False)  # from its checkpoint
+    model = strict.trained(plan, clips, fold, 0, tmp_path, progress=False)  # from its checkpoint
     for subset in (["imu"], ["pose", "imu"]):
         found = strict.train_fold(plan, clips, fold, 0, tmp_path, subsets=[subset], progress=False)  # added to the kept
         expected = learn.embed(model, clips.windows, modalities=subset)["fused"]
@@ -196,38 +195,37 @@ def test_a_clip_without_a_modality_is_compared_by_the_others(tmp_path: Path) -> 
     plan = _utd_like.recipe(fusion="inductive")
     lacking = _utd_like.store(tmp_path / "corpus", lacking=(3, "pose"))
     clips = strict.Clips.of(lacking, plan)
-    parts = ["pose", "imu", "fused_pose_imu"]
-    gone = clips.missing_parts(parts, ["pose", "imu"])
-    assert gone.sum(0).tolist() == [27, 0, 0]
-    assert np.array_equal(gone[:, 0], (clips.subjects == "s3") & np.char.endswith(clips.recordings.astype(str), "_2"))
-    assert np.array_equal(clips.missing_parts(["acc"], ["imu"]), clips.missing(["imu"]))
+    gone = (clips.subjects == "s3") & np.char.endswith(clips.recordings.astype(str), "_2")
+    assert gone.sum() == 27
+    assert np.array_equal(clips.missing(["pose", "imu"]), np.stack([gone, np.zeros_like(gone)], 1))
+    assert np.array_equal(clips.empty["pose"], gone)
     how = {"subsets": [["pose", "imu"]], "seeds": (0,), "few_seeds": True, "episodes": 40}
     result = strict.evaluate(plan, lacking, tmp_path / "work", with_baselines=False, progress=False, **how)["pose_imu"]
     fold = strict.folds()[0]
     found = strict.train_fold(plan, clips, fold, 0, tmp_path / "work", progress=False)
-    rows = clips.rows(fold.test)
+    rows, parts = clips.rows(fold.test), ["pose", "imu", "fused_pose_imu"]
     who = clips.labels[rows], clips.subjects[rows], clips.recordings[rows]
     episodes = sample_episodes(*who, Protocol(episodes=40), np.random.default_rng([0, 0]))
-    answers = classify([found[part][rows] for part in parts], episodes, missing=gone[rows])
-    right = (answers == np.arange(5)[None, :, None]).mean()
+    hidden = np.stack([gone, np.zeros_like(gone), np.zeros_like(gone)], 1)
+    given = classify([found[part][rows] for part in parts], episodes, missing=hidden[rows])
+    right = (given == np.arange(5)[None, :, None]).mean()
     assert result.per_fold[fold.name] == pytest.approx(right)
 
 
-@pytest.mark.parametrize("how", [{"fusion": "reference"}, {"head": "matching"}])
-def test_the_models_own_head_answers(two: corpus.Corpus, how: dict[str, Any]) -> None:
-    """Of a transductive head every query is asked by itself: the others do not matter."""
-    plan = _utd_like.recipe(**how)
-    clips = strict.Clips.of(two, plan)
-    model = learn.second_stage(plan, learn.new_model(plan, 0), 0)
-    rows = clips.rows(CLASSES[:6])
-    who = clips.labels[rows], clips.subjects[rows], clips.recordings[rows]
-    drawn = sample_episodes(*who, Protocol(queries=3, episodes=12), np.random.default_rng(0))
-    answers = strict.head_answers(model, clips, ["pose", "imu"], drawn, rows)
-    assert answers.shape == (12, 5, 3)
-    whole = Episodes(rows[drawn.support], rows[drawn.query], drawn.classes, drawn.names)
-    np.testing.assert_array_equal(strict.head_answers(model, clips, ["pose", "imu"], whole), answers)
-    one = Episodes(drawn.support, drawn.query[:, :, :1], drawn.classes, drawn.names)
-    np.testing.assert_array_equal(strict.head_answers(model, clips, ["pose", "imu"], one, rows), answers[:, :, :1])
-    if "head" in how:  # with one example attention ranks as the cosine does
-        embedded = learn.embed(model, clips.windows, rows)
-        np.testing.assert_array_equal(classify([embedded["pose"], embedded["imu"]], drawn), answers)
+def test_kept_embeddings_need_no_model(two: corpus.Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model is read again only for what is not kept; each file once for all subsets."""
+    plan = _utd_like.recipe(fusion="inductive")
+    how = {"seeds": (0,), "few_seeds": True, "episodes": 30, "with_baselines": False, "progress": False}
+    before = strict.evaluate(plan, two, tmp_path, subsets=[["pose", "imu"]], **how)
+    loaded: list[Path] = []
+    real, npz, opened = learn.load, np.load, []
+    monkeypatch.setattr(learn, "load", lambda path: loaded.append(path) or real(path))
+    monkeypatch.setattr(np, "load", lambda path: opened.append(path) or npz(path))
+    again = strict.evaluate(plan, two, tmp_path, subsets=[["pose", "imu"], ["pose"]], **how)
+    assert loaded == [path.parent / "finetune" / "model.safetensors" for path in opened]  # of pose alone, fused
+    assert again["pose_imu"].value == before["pose_imu"].value
+    loaded.clear()
+    opened.clear()
+    last = strict.evaluate(plan, two, tmp_path, subsets=[["pose"], ["pose", "imu"]], **how)
+    assert (len(loaded), len(opened)) == (0, 3)
+    assert {name: result.value for name, result in last.items()} == {n: r.value for n, r in again.items()}

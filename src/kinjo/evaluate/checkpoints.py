@@ -10,7 +10,8 @@ import numpy as np
 from kinjo import learn
 from kinjo.batches import Windows, cut
 from kinjo.corpus import NULL, Corpus
-from kinjo.evaluate.fewshot import Protocol, Score, classify, sample_episodes, score
+from kinjo.evaluate import answers
+from kinjo.evaluate.fewshot import Protocol, Score, sample_episodes, score
 
 
 def evaluate(
@@ -24,7 +25,7 @@ def evaluate(
     """
     model, recipe, header = learn.load(path)
     how = recipe.oneshot
-    if header.get("stage") == "finetune" and (how.episodic or how.head == "matching"):
+    if header.get("stage") == "finetune" and answers.by_head(how):
         raise ValueError(
             f"{path}: answers by head '{how.head}' with {how.fusion} fusion, one episode at a time; this evaluation "
             "compares embeddings. Evaluate its recipe instead: kinjo evaluate fewshot RECIPE.toml"
@@ -36,8 +37,7 @@ def evaluate(
     windows = Windows(corpus, index, recipe.inputs)
     learn.check_contracts(header["contracts"], windows)
     parts = learn.embed(model, windows)
-    gone = {name: np.abs(x).sum(1) == 0 for name, x in parts.items()}
-    present = [name for name in parts if not gone[name].all()]
+    present = [name for name, x in parts.items() if x.any()]
     if not present:
         raise ValueError(f"the corpus holds none of the model's modalities: {', '.join(parts)}")
     table = corpus.table
@@ -48,18 +48,12 @@ def evaluate(
     episodes = sample_episodes(labels, subjects, recordings, protocol, np.random.default_rng(seed))
     chosen = {name: [name] for name in present} | ({"all": present} if len(present) > 1 else {})
     return {
-        name: score(
+        result: score(
             episodes,
-            classify(
-                [parts[m] for m in names],
-                episodes,
-                how.metric,
-                missing=np.stack([gone[m] for m in names], 1),
-                weights=[how.weights.get(m, 1.0) for m in names],
-            ),
+            answers.of_embeddings({name: parts[name] for name in names}, episodes, how),
             labels,
             subjects,
             rng=np.random.default_rng(seed),
         )
-        for name, names in chosen.items()
+        for result, names in chosen.items()
     }

@@ -10,17 +10,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kinjo import learn
 from kinjo.corpus import Corpus
-from kinjo.evaluate import strict
-from kinjo.evaluate.fewshot import Protocol, classify, sample_episodes
+from kinjo.evaluate import answers, strict
+from kinjo.evaluate.fewshot import Protocol, sample_episodes
 from kinjo.evaluate.folds import Fold
 from kinjo.methods.oneshot import OneShot
 from kinjo.nn import checkpoint
@@ -80,9 +78,10 @@ def run_fold(
     kept = folder / f"tests-{'_'.join(modalities)}-{tests}x{episodes}.json"
     scores = json.loads(kept.read_text()) if kept.exists() else []
     for number in range(len(scores) + 1, tests + 1):
-        start = learn.new_model(recipe, seed)
         if recipe.pretrain.steps > 0:
             start = learn.pretrain(recipe, clips.windows, rows, folder / "pretrain", **how)
+        else:
+            start = learn.new_model(recipe, seed)
         until = round(number * recipe.finetune.steps / tests)
         last = folder / "finetune" / "last.safetensors"
         if last.exists() and checkpoint.load(last)[1]["step"] > until:
@@ -93,7 +92,7 @@ def run_fold(
             recipe, start, clips.windows, rows, clips.labels[rows], folder / "finetune", until=until, **how
         )
         rng = np.random.default_rng([seed, number])
-        scores.append(test(model.eval(), recipe, clips, fold, modalities, episodes, rng))
+        scores.append(test(model.eval(), clips, fold, modalities, episodes, rng))
         temporary = kept.with_suffix(".tmp")
         temporary.write_text(json.dumps(scores))
         os.replace(temporary, kept)  # each test is of the weights of its moment: it cannot be made again later
@@ -101,24 +100,13 @@ def run_fold(
 
 
 def test(
-    model: OneShot, recipe: Recipe, clips: strict.Clips, fold: Fold, modalities: Sequence[str], episodes: int,
-    rng: np.random.Generator,
-) -> float:  # fmt: skip
+    model: OneShot, clips: strict.Clips, fold: Fold, modalities: Sequence[str], episodes: int, rng: np.random.Generator
+) -> float:
     """Accuracy on fresh episodes of the test classes, one query in each."""
     rows = clips.rows(fold.test)
-    drawn = sample_episodes(
-        clips.labels[rows], clips.subjects[rows], clips.recordings[rows],
-        Protocol(queries=1, support="any", exclude="recording", episodes=episodes), rng,
-    )  # fmt: skip
+    who = clips.labels[rows], clips.subjects[rows], clips.recordings[rows]
+    drawn = sample_episodes(*who, replace(PROTOCOL, episodes=episodes), rng)
     asked = rng.integers(PROTOCOL.way, size=episodes)
-    if strict.by_head(recipe):
-        features = learn.features(model, clips.windows, rows, modalities=modalities)
-        query = drawn.query[np.arange(episodes), asked]  # (E, 1)
-        return float((learn.answer(model, features, drawn.support, query)[:, 0] == asked).mean())
-    embedded = learn.embed(model, clips.windows, rows, modalities=modalities)
-    weights = [recipe.oneshot.weights.get(part, 1.0) for part in embedded]
-    gone = np.stack([np.abs(x).sum(1) == 0 for x in embedded.values()], 1)  # a clip without a part: zero
-    answers: NDArray[Any] = classify(
-        list(embedded.values()), drawn, recipe.oneshot.metric, weights=weights, missing=gone
-    )
-    return float((answers[np.arange(episodes), asked, 0] == asked).mean())
+    one = replace(drawn, query=drawn.query[np.arange(episodes), asked][:, None])  # (E, 1, 1)
+    given = answers.of_model(model, clips.windows, one, rows, modalities=modalities)
+    return float((given[:, 0, 0] == asked).mean())

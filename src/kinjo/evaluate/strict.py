@@ -13,8 +13,8 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
@@ -29,7 +29,7 @@ from kinjo import learn
 from kinjo.batches import Windows
 from kinjo.corpus import Corpus, segment_windows
 from kinjo.datasets import utd_mhad
-from kinjo.evaluate import baselines, pictures, report
+from kinjo.evaluate import answers, baselines, pictures, report
 from kinjo.evaluate.fewshot import Embeddings, Episodes, Protocol, Score, as_parts, classify, sample_episodes, score
 from kinjo.evaluate.folds import (
     DEVELOPMENT,
@@ -42,12 +42,17 @@ from kinjo.evaluate.folds import (
     evaluate_folds,
     utd_mhad_folds,
 )
-from kinjo.methods.oneshot import FUSED, OneShot, make_head
+from kinjo.methods.oneshot import FUSED, OneShot
 from kinjo.recipe import Recipe
 
 Embedded = dict[str, NDArray[np.float32]]
 Part = Literal["test", "validation", "development"]
-BASELINES = ("minirocket", "minirocket_scaled", "minirocket_motion")
+BASELINES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
+    "minirocket": ((), {}),
+    "minirocket_scaled": (("imu",), {"imu": "scaled imu"}),
+    "minirocket_motion": (("pose",), {"imu": "scaled imu", "pose": "moving pose"}),
+}
+"""name -> the modalities that it is for (none: any), and what it reads in place of some; see ``minirocket``."""
 
 
 @dataclass(frozen=True)
@@ -74,29 +79,21 @@ class Clips:
         who, what = (np.asarray([str(x) for x in column])[index.recording] for column in (table.subjects, table.ids))
         return cls(Windows(corpus, index, recipe.inputs), labels, who, what)
 
+    @cached_property
+    def empty(self) -> dict[str, NDArray[np.bool_]]:
+        """By stream: ``True`` where a clip has nothing of it, (n,)."""
+        out = {key: np.empty(len(self.labels), bool) for key in self.windows.inputs}
+        for rows in np.array_split(np.arange(len(self.labels)), -(-len(self.labels) // 32)):  # all video is much
+            read = self.windows.tensors(rows)
+            for key, gone in out.items():
+                gone[rows] = read[f"{key}.missing"].all(1).numpy()
+        return out
+
     def missing(self, modalities: Sequence[str]) -> NDArray[np.bool_]:
         """``True`` where a clip has nothing of a modality, (n, modalities)."""
-        every = self.windows.tensors(np.arange(len(self.labels)))
-        gone = {
-            m: [
-                every[f"{key}.missing"].all(1).numpy()
-                for key, spec in self.windows.inputs.items()
-                if spec.modality == m
-            ]
-            for m in modalities
-        }
-        return np.stack([np.all(gone[m], axis=0) for m in modalities], 1)
-
-    def missing_parts(self, parts: Sequence[str], subset: Sequence[str]) -> NDArray[np.bool_]:
-        """The same, (n, parts), for ``parts_of`` a subset: modalities, streams, or what is fused of all of it."""
-        every = self.windows.tensors(np.arange(len(self.labels)))
-        gone = []
-        for part in parts:
-            if part in self.windows.inputs:
-                gone.append(every[f"{part}.missing"].all(1).numpy())
-            else:
-                gone.append(self.missing(subset if part.startswith(FUSED) else [part]).all(1))
-        return np.stack(gone, 1)
+        specs = self.windows.inputs
+        streams = [[self.empty[key] for key, spec in specs.items() if spec.modality == m] for m in modalities]
+        return np.stack([np.all(gone, axis=0) for gone in streams], 1)
 
     def rows(self, classes: Sequence[Any]) -> NDArray[np.intp]:
         """The clips of ``classes``."""
@@ -116,15 +113,10 @@ def folder_of(recipe: Recipe, clips: Clips, fold: Fold, seed: int, work: Path, i
     return work / f"{recipe.name}-{key}" / fold.name / f"seed{seed}"
 
 
-def by_head(recipe: Recipe) -> bool:
-    """Whether the model's own head has to answer; otherwise nearest prototypes of cached embeddings are the same."""
-    return recipe.oneshot.episodic or recipe.oneshot.head == "matching"
-
-
 def trained(
     recipe: Recipe, clips: Clips, fold: Fold, seed: int, work: Path, *, init: Path | None = None, progress: bool = True
-) -> tuple[OneShot, Path]:
-    """The model of ``fold.train`` alone, by both stages of the recipe, and its folder under ``work``. Kept there.
+) -> OneShot:
+    """The model of ``fold.train`` alone, by both stages of the recipe. Kept under ``work``.
 
     ``init``: a checkpoint that pre-training starts from, made on external data.
     """
@@ -133,7 +125,7 @@ def trained(
     if kept.exists():
         model = learn.load(kept)[0]
         assert isinstance(model, OneShot)
-        return model, folder
+        return model
     rows = clips.rows(fold.train)
     facts = {"fold": fold.name, "commit": report.commit(), "trained_on": [str(c) for c in fold.train]}
     how: dict[str, Any] = {"seed": seed, "progress": progress, "provenance": facts}
@@ -144,7 +136,7 @@ def trained(
         if init is not None:
             facts["init_left_out"] = learn.initialise_from(start, init)
     model = learn.finetune(recipe, start, clips.windows, rows, clips.labels[rows], folder / "finetune", **how)
-    return model.eval(), folder
+    return model.eval()
 
 
 def train_fold(
@@ -152,18 +144,18 @@ def train_fold(
     subsets: Sequence[Sequence[str]] = (), init: Path | None = None, progress: bool = True,
 ) -> Embedded:  # fmt: skip
     """Embeddings of all clips by part from a model trained on ``fold.train`` alone: modalities, and with inductive
-    fusion ``fused_<modalities>`` of each of ``subsets``. Kept in ``work``.
+    fusion ``fused_<modalities>`` of each of ``subsets``. Kept in ``work``; the model is needed for what is not.
     """
-    model, folder = trained(recipe, clips, fold, seed, work, init=init, progress=progress)
-    kept, found = folder / "embeddings.npz", {}
+    kept, found = folder_of(recipe, clips, fold, seed, work, init) / "embeddings.npz", {}
     if kept.exists():
         with np.load(kept) as file:
             found = {name: file[name] for name in file.files}
     fused = [s for s in subsets if recipe.oneshot.fusion == "inductive" and fused_name(s) not in found]
+    if found and not fused:
+        return found
+    model = trained(recipe, clips, fold, seed, work, init=init, progress=progress)
     if not found:
         found = {n: x for n, x in learn.embed(model, clips.windows).items() if n != FUSED}
-    elif not fused:
-        return found
     for subset in fused:
         found[fused_name(subset)] = learn.embed(model, clips.windows, modalities=subset)[FUSED]
     temporary = kept.with_suffix(".tmp.npz")
@@ -191,7 +183,7 @@ def _one_job(
 ) -> None:
     torch.set_num_threads(1)
     clips = _clips(str(corpus), json.dumps(recipe.to_dict()))  # inputs in their order: augmentation draws by it
-    if by_head(recipe):
+    if answers.by_head(recipe.oneshot):
         trained(recipe, clips, fold, seed, work, init=init, progress=False)
     else:
         train_fold(recipe, clips, fold, seed, work, subsets=subsets, init=init, progress=False)
@@ -207,14 +199,14 @@ def fused_name(subset: Sequence[str]) -> str:
     return "_".join((FUSED, *subset))
 
 
-def parts_of(recipe: Recipe, subset: Sequence[str]) -> tuple[list[str], list[float]]:
-    """The parts that are compared for a subset of modalities, and their weights."""
+def parts_of(recipe: Recipe, subset: Sequence[str]) -> dict[str, str]:
+    """The parts that are compared for a subset of modalities, and the name under which ``train_fold`` has each."""
     how = recipe.oneshot
     names = [k for k, s in recipe.inputs.items() if s.modality in subset] if how.branches == "released" else [*subset]
-    weights = [how.weights.get(name, 1.0) for name in names]
+    parts = {name: name for name in names}
     if how.fusion == "inductive" and len(subset) > 1:
-        return [*names, fused_name(subset)], [*weights, how.weights.get(FUSED, 1.0)]
-    return names, weights
+        parts[FUSED] = fused_name(subset)
+    return parts
 
 
 def evaluate(
@@ -256,56 +248,22 @@ def evaluate(
     run: dict[str, Any] = {"init": init, "progress": progress}
     if workers > 1:
         train_all(recipe, corpus, work, used, seeds, chosen, init, workers, progress)
-    results = {}
-    for subset in chosen:
-        name = "_".join(subset)
-        if head or by_head(recipe):
-            results[name] = answer_folds(
-                lambda fold, seed, asked, subset=subset: head_answers(
-                    with_head(trained(recipe, clips, fold, seed, work, **run)[0], head), clips, subset, asked
-                ),
-                *known, **scored,
-            )  # fmt: skip
-            continue
-        parts, weights = parts_of(recipe, subset)
-        results[name] = evaluate_folds(
-            lambda fold, seed, parts=parts: [
-                train_fold(recipe, clips, fold, seed, work, subsets=chosen, **run)[p] for p in parts
-            ],
-            *known, **scored, weights=weights, metric=recipe.oneshot.metric, missing=clips.missing_parts(parts, subset),
-        )  # fmt: skip
+    kept = cache(lambda fold, seed: train_fold(recipe, clips, fold, seed, work, subsets=chosen, **run))
+
+    def answer(subset: Sequence[str], fold: Fold, seed: int, asked: Episodes) -> NDArray[np.intp]:
+        if head or answers.by_head(recipe.oneshot):
+            model = answers.with_head(trained(recipe, clips, fold, seed, work, **run), head)
+            return answers.of_head(model, clips.windows, asked, modalities=subset)
+        embedded = {part: kept(fold, seed)[name] for part, name in parts_of(recipe, subset).items()}
+        return answers.of_embeddings(embedded, asked, recipe.oneshot)
+
+    results = {"_".join(subset): answer_folds(partial(answer, subset), *known, **scored) for subset in chosen}
     if with_baselines:
         results |= {
             name: evaluate_folds(embed, *known, **scored, missing=clips.missing(subset))
             for name, (subset, embed) in minirocket(clips, chosen).items()
         }
     return results
-
-
-def with_head(model: OneShot, head: str) -> OneShot:
-    """The model with another head that needs no training (empty: its own)."""
-    if head:
-        if head in ("relation", "can"):
-            raise ValueError(f"head {head!r} has to be trained: name it in the recipe's [oneshot]")
-        config = replace(model.config, head=head)  # type: ignore[arg-type]
-        model.config, model.head = config, make_head(config, model.model.config.dim, torch.Generator())
-    return model
-
-
-def head_answers(
-    model: OneShot, clips: Clips, subset: Sequence[str], episodes: Episodes, rows: NDArray[Any] | None = None
-) -> NDArray[np.intp]:
-    """What the model's own head answers, (E, way, queries), from the modalities ``subset`` alone. Episodes index the
-    clips ``rows`` (None: all).
-
-    With transductive fusion every query is asked by itself, in an episode of its own beside the supports, as released.
-    """
-    features = learn.features(model, clips.windows, rows, modalities=subset)
-    support, query = episodes.support, episodes.query.reshape(len(episodes), -1)
-    asked = query.shape[1]
-    if model.config.transductive:
-        support, query = np.repeat(support, asked, 0), query.reshape(-1, 1)
-    return learn.answer(model, features, support, query).reshape(episodes.query.shape)
 
 
 def minirocket(clips: Clips, subsets: Sequence[Sequence[str]]) -> dict[str, tuple[Sequence[str], Any]]:
@@ -315,37 +273,39 @@ def minirocket(clips: Clips, subsets: Sequence[Sequence[str]]) -> dict[str, tupl
     (``minirocket_imu``), and centred and scaled per clip (``minirocket_scaled_imu``), which is much stronger. With pose
     there is a third, on what kinjo reads itself: scaled IMU and joint velocities (``minirocket_motion_...``).
     """
-    every = clips.windows.tensors(np.arange(len(clips.labels)))
-    specs = clips.windows.inputs
-    x: dict[str, NDArray[np.float32]] = {}
-    for modality in ("imu", "pose"):
-        keys = [k for k, s in specs.items() if s.modality == modality]
-        if keys:
-            parts = [every[k].flatten(2).transpose(1, 2).numpy() for k in keys]  # (n, channels, samples)
-            x[modality] = np.concatenate(parts, 1)
-    cache: dict[tuple[str, str, int], NDArray[np.float32]] = {}
+    signals = _signals(clips)
 
+    @cache
     def features(kind: str, fold: Fold, seed: int) -> NDArray[np.float32]:
-        if (kind, fold.name, seed) not in cache:
-            values = {
-                "scaled_imu": lambda: baselines.scaled_clips(x["imu"]),
-                "motion_pose": lambda: np.diff(x["pose"], axis=2),
-            }.get(kind, lambda: x[kind])()
-            train = clips.rows(fold.train)
-            cache[kind, fold.name, seed] = baselines.minirocket_embedding(values[train], values, seed)
-        return cache[kind, fold.name, seed]
+        train = clips.rows(fold.train)
+        return baselines.minirocket_embedding(signals[kind][train], signals[kind], seed)
+
+    def embed(kinds: Sequence[str], fold: Fold, seed: int) -> list[NDArray[np.float32]]:
+        return [features(kind, fold, seed) for kind in kinds]
 
     out: dict[str, Any] = {}
     for subset in subsets:
-        if any(m not in x for m in subset):
+        if not set(subset) <= set(signals):
             continue
-        for variant in ("", "scaled_", "motion_"):
-            if (variant == "scaled_" and "imu" not in subset) or (variant == "motion_" and "pose" not in subset):
-                continue
-            changed = {"scaled_": {"imu": "scaled_imu"}, "motion_": {"imu": "scaled_imu", "pose": "motion_pose"}}
-            kinds = [changed.get(variant, {}).get(m, m) for m in subset]
-            embed = lambda fold, seed, kinds=kinds: [features(kind, fold, seed) for kind in kinds]  # noqa: E731
-            out[f"minirocket_{variant}" + "_".join(subset)] = subset, embed
+        for name, (needs, changed) in BASELINES.items():
+            if set(needs) <= set(subset):
+                kinds = [changed.get(modality, modality) for modality in subset]
+                out["_".join((name, *subset))] = subset, partial(embed, kinds)
+    return out
+
+
+def _signals(clips: Clips) -> dict[str, NDArray[np.float32]]:
+    """What MiniRocket reads, (n, channels, samples) each: ``imu`` and ``pose`` as they are, and changed."""
+    every = clips.windows.tensors(np.arange(len(clips.labels)))
+    out: dict[str, NDArray[np.float32]] = {}
+    for modality in ("imu", "pose"):
+        keys = [k for k, s in clips.windows.inputs.items() if s.modality == modality]
+        if keys:
+            out[modality] = np.concatenate([every[k].flatten(2).transpose(1, 2).numpy() for k in keys], 1)
+    if "imu" in out:
+        out["scaled imu"] = baselines.scaled_clips(out["imu"])
+    if "pose" in out:
+        out["moving pose"] = np.diff(out["pose"], axis=2)
     return out
 
 
@@ -356,9 +316,8 @@ def one_fold(embeddings: Embeddings, clips: Clips, fold: Fold, protocol: Protoco
     labels, subjects = clips.labels[rows], clips.subjects[rows]
     episodes = sample_episodes(labels, subjects, clips.recordings[rows], protocol, rng)
     parts = [x[rows] for x in as_parts(embeddings)]
-    gone = np.stack([np.abs(x).sum(1) == 0 for x in parts], 1)  # a clip without the modality is embedded as zero
-    answers = classify(parts, episodes, missing=gone)
-    return score(episodes, answers, labels, subjects, rng=rng)
+    given = classify(parts, episodes, missing=answers.absent(parts))
+    return score(episodes, given, labels, subjects, rng=rng)
 
 
 def write(results: Mapping[str, FewshotResult], path: Path, *, command: str) -> None:
