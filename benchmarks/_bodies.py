@@ -20,7 +20,7 @@ UPRIGHT = np.array([
 
 @dataclass(frozen=True)
 class Case:
-    """A rigid body that moves as ``place(t)`` and turns as ``turn(t)``; ``acc`` and ``gyro`` are what ``site`` reads."""
+    """A rigid body that moves as ``place(t)`` and turns as ``turn(t)``, and what its placement reads."""
 
     name: str
     placement: str
