@@ -1,5 +1,6 @@
 """Batches: windows from the store or from memory, plain and augmented, with what is missing said."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -300,3 +301,20 @@ def test_classes_with_too_few_windows_are_left_out_or_refused(still: Windows):
     assert seen == {0, 1}
     with pytest.raises(ValueError, match="3-way episodes need 3 classes with 3 windows or more, given 2"):
         episodes(still, rows, labels, STILL, 9, 3, 2)
+
+
+def test_what_is_worn_in_one_place_is_turned_alike():
+    inputs = {
+        "acc": SensorInput("acc", samples=32, slots=8, placement="left_wrist"),
+        "gyro": SensorInput("gyro", samples=32, slots=8, placement="left_wrist"),
+        "phone": SensorInput("acc", samples=32, slots=8, placement="right_pocket"),
+    }
+    batch = {}
+    for key in inputs:
+        batch[key] = torch.tensor([1.0, 0.0, 0.0]).repeat(5, 32, 1)
+        batch[f"{key}.missing"] = torch.zeros(5, 32, dtype=torch.bool)
+    how = replace(STILL, rotation_deg=180.0)
+    turned = augmented(batch, inputs, how, seeded())
+    torch.testing.assert_close(turned["acc"], turned["gyro"])
+    torch.testing.assert_close(turned["acc"].norm(dim=2), torch.ones(5, 32))
+    assert (turned["acc"] - turned["phone"]).abs().amax((1, 2)).min() > 0.05

@@ -116,7 +116,9 @@ def plain(batch: Mapping[str, Tensor], inputs: Mapping[str, Input]) -> dict[str,
 def augmented(
     batch: Mapping[str, Tensor], inputs: Mapping[str, Input], how: Augment, generator: torch.Generator
 ) -> dict[str, Tensor]:
-    """Windows varied: one warp of time for all streams, one mounting for all sensors, one point of view.
+    """Windows varied: one warp of time for all streams, one point of view, one mounting for each place of sensors.
+
+    What is worn in one place (``SensorInput.placement``; none: all) is turned alike, accelerometer and gyroscope.
 
     A sample that was read, in part or whole, from a missing one is missing. Orientations are not turned: angles and
     quaternions are no vectors.
@@ -124,7 +126,8 @@ def augmented(
     out = dict(batch)
     n = len(next(iter(batch.values())))
     time = aug.random_time(n, generator, how.warp, how.crop)
-    rotation = aug.random_rotations(n, how.rotation_deg, generator)
+    places = dict.fromkeys(spec.placement if isinstance(spec, SensorInput) else "" for spec in inputs.values())
+    mounting = {place: aug.random_rotations(n, how.rotation_deg, generator) for place in places}
     turn = aug.turns(n, how.turn_deg, generator)
     for key, spec in inputs.items():
         if key not in out:
@@ -133,7 +136,7 @@ def augmented(
         x = aug.retime(out[key], time, spec.samples, nearest=video)
         gone = aug.retime(out[f"{key}.missing"].float(), time, spec.samples, nearest=video) > 1e-3
         if isinstance(spec, SensorInput):
-            x = x if spec.quantity == "orientation" else aug.rotate(x, rotation)
+            x = x if spec.quantity == "orientation" else aug.rotate(x, mounting[spec.placement])
             x = aug.jitter(x, how.noise, how.scale, generator)
         elif isinstance(spec, PoseInput):
             x = aug.jitter(aug.rotate(x, turn) if spec.axes == 3 else x, how.noise, how.scale, generator)

@@ -64,6 +64,12 @@ class Motion:
         """Length: frames by rate."""
         return self.positions.shape[-3] / self.rate_hz
 
+    @property
+    def lacking(self) -> frozenset[str]:
+        """Joints that are known in no frame."""
+        gone = () if self.missing is None else self.missing.all(0)
+        return frozenset(joint for joint, never in zip(CANONICAL.joints, gone, strict=False) if never)
+
     @classmethod
     def of(cls, positions: ArrayLike, skeleton: Skeleton | str, rate_hz: float) -> Motion:
         """From positions ``(..., frames, joints, 3)`` in metres, y up, of any skeleton with the joints' names.
@@ -246,3 +252,27 @@ def _swing(start: Floats, end: Floats) -> Floats:
     zero = np.zeros_like(x)
     skew = np.stack([np.stack([zero, -z, y], -1), np.stack([z, zero, -x], -1), np.stack([-y, x, zero], -1)], -2)
     return cosine * np.eye(3) + skew + v[..., :, None] * v[..., None, :] / (1 + cosine)
+
+
+def to_quaternions(rotation: Floats, known: NDArray[np.bool_] | None = None) -> Floats:
+    """Quaternions ``(..., n, 4)``, x y z w, of rotations ``(..., n, 3, 3)``; signs so that neighbours are near.
+
+    Where ``known (n,)`` is ``False`` they are without meaning.
+    """
+    from scipy.spatial.transform import Rotation
+
+    where = np.arange(rotation.shape[-3]) if known is None else np.flatnonzero(known)
+    kept = rotation[..., where, :, :]
+    found = Rotation.from_matrix(kept.reshape(-1, 3, 3)).as_quat().reshape(*kept.shape[:-2], 4)
+    flips = np.where((found[..., 1:, :] * found[..., :-1, :]).sum(-1) < 0, -1.0, 1.0)
+    found[..., 1:, :] *= np.cumprod(flips, axis=-1)[..., None]
+    out = np.zeros((*rotation.shape[:-2], 4))
+    out[..., where, :] = found
+    return out
+
+
+def to_matrices(quaternion: Floats) -> Floats:
+    """Rotations ``(..., 3, 3)`` of quaternions ``(..., 4)``, x y z w, of any length but 0."""
+    from scipy.spatial.transform import Rotation
+
+    return Rotation.from_quat(quaternion.reshape(-1, 4)).as_matrix().reshape(*quaternion.shape[:-1], 3, 3)

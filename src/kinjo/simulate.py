@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kinjo import spline
 from kinjo.body import CANONICAL, PLACEMENTS
-from kinjo.motion import SEGMENTS, Floats, J, Motion, frame_of, joints_of
+from kinjo.motion import SEGMENTS, Floats, J, Motion, frame_of, joints_of, to_matrices, to_quaternions
 from kinjo.sensors import IMU, SensorModel, degrade, random_rotation
 from kinjo.signal import GRAVITY
 
@@ -136,7 +136,7 @@ class _Smooth:
         self.site, self.turned = site, motion.rotations is not None
         own = [joint for joint, _ in site.joints]
         self.lead = motion.positions.shape[:-3]
-        self.lacking = _lacking(motion)
+        self.lacking = motion.lacking
         names = own if self.turned else dict.fromkeys((*own, *joints_of(site.segment)))
         self.joints = [joint for joint in names if joint not in self.lacking]
         rows = [J[joint] for joint in self.joints]
@@ -153,7 +153,7 @@ class _Smooth:
             whole = known.all(1)
             matrices = motion.rotations[..., SEGMENTS.index(site.segment), :, :].reshape(-1, n, 3, 3)
             self.turning = [
-                spline.fit(_quaternions(matrix, whole), motion.rate_hz, cutoff, whole)
+                spline.fit(to_quaternions(matrix, whole), motion.rate_hz, cutoff, whole)
                 for matrix, cutoff in zip(matrices, local, strict=True)
             ]
 
@@ -169,7 +169,7 @@ class _Smooth:
         if not self.turning:
             return frame_of(self.site.segment, joints, self.lacking), origin
         turning = np.stack([curve(times) for curve in self.turning])
-        return _matrices(turning.reshape(*self.lead, len(times), 4)), origin
+        return to_matrices(turning.reshape(*self.lead, len(times), 4)), origin
 
 
 def _curves(
@@ -210,7 +210,7 @@ def _site(motion: Motion, placement: str) -> Site:
         known = placement in PLACEMENTS
         what = f"nobody knows where '{placement}' is" if known else f"'{placement}' is no placement of kinjo"
         raise ValueError(f"{what}: name one of {', '.join(SITES)}")
-    site, lacking = SITES[placement], _lacking(motion)
+    site, lacking = SITES[placement], motion.lacking
     trunk = () if motion.rotations is not None else joints_of("pelvis")
     needed = [joint for joint in (*(joint for joint, _ in site.joints), *trunk) if joint in lacking]
     if needed:
@@ -218,13 +218,6 @@ def _site(motion: Motion, placement: str) -> Site:
     if motion.positions.shape[-3] < max(8, 0.5 * motion.rate_hz):
         raise ValueError(f"virtual IMU needs half a second of frames or more, given {motion.seconds:.2f} s")
     return site
-
-
-def _lacking(motion: Motion) -> frozenset[str]:
-    """Joints that are known in no frame."""
-    return frozenset() if motion.missing is None else frozenset(
-        joint for joint, gone in zip(CANONICAL.joints, motion.missing.all(0), strict=True) if gone
-    )  # fmt: skip
 
 
 def _unknown(motion: Motion, site: Site, times: Floats) -> NDArray[np.bool_] | None:
@@ -257,24 +250,3 @@ def _turning(rotation: Floats) -> Floats:
     ], -1) / 2  # fmt: skip
     sine = np.linalg.norm(skew, axis=-1, keepdims=True)
     return skew * np.where(sine > 1e-9, np.arcsin(np.clip(sine, 0, 1)) / np.maximum(sine, 1e-9), 1.0)
-
-
-def _quaternions(matrix: Floats, known: NDArray[np.bool_]) -> Floats:
-    """Quaternions ``(..., n, 4)`` of ``matrix (..., n, 3, 3)``, signs chosen so that known neighbours are near."""
-    from scipy.spatial.transform import Rotation
-
-    usable = np.where(known[:, None, None], matrix, np.eye(3))
-    out = Rotation.from_matrix(usable.reshape(-1, 3, 3)).as_quat().reshape(*matrix.shape[:-2], 4)
-    where = np.flatnonzero(known)
-    kept = out[..., where, :]
-    flips = np.sign((kept[..., 1:, :] * kept[..., :-1, :]).sum(-1))
-    signs = np.cumprod(np.where(flips == 0, 1.0, flips), axis=-1)
-    out[..., where[1:], :] = kept[..., 1:, :] * signs[..., None]
-    return out
-
-
-def _matrices(quaternion: Floats) -> Floats:
-    """Rotations ``(..., 3, 3)`` of quaternions ``(..., 4)``, x y z w, of any length."""
-    from scipy.spatial.transform import Rotation
-
-    return Rotation.from_quat(quaternion.reshape(-1, 4)).as_matrix().reshape(*quaternion.shape[:-1], 3, 3)
