@@ -25,7 +25,7 @@ HEAVY = {
     "onnxruntime",
 }
 GROUND = {
-    "recording", "checks", "body", "signal", "timeline", "motion", "vary", "spline", "sensors", "simulate", "sync", "runtime",
+    "recording", "checks", "body", "signal", "timeline", "motion", "vary", "spline", "sensors", "simulate", "energy", "sync", "runtime",
 }  # fmt: skip
 """Modules of floor 1."""
 GUESTS = {

@@ -116,6 +116,10 @@ RESEARCH_IMU = SensorModel(
     range_acc=16 * GRAVITY, range_gyro=2000 * _DEGREE, bits=16,
 )  # fmt: skip
 """A strapped and calibrated laboratory sensor."""
+DEVICES: dict[str, SensorModel | None] = {
+    "ideal": None, "phone": PHONE_IN_POCKET, "watch": WATCH, "research": RESEARCH_IMU,
+}  # fmt: skip
+"""The presets by name."""
 
 
 def random_rotation(rng: np.random.Generator, std_deg: float) -> Floats:

@@ -15,6 +15,8 @@ from typing import Annotated, Any
 import typer
 
 import kinjo
+from kinjo.cli import motion
+from kinjo.cli.common import Corpus, Data, Json, give, say
 
 app = typer.Typer(
     name="kinjo",
@@ -31,22 +33,8 @@ app.add_typer(evaluate_app, name="evaluate")
 reproduce_app = typer.Typer(help="Set a paper's claims beside ours.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(reproduce_app, name="reproduce")
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line of stdout.")]
-Data = Annotated[Path | None, typer.Option(envvar="KINJO_DATA", help="Folder that holds the data sets.")]
-Corpus = Annotated[Path, typer.Option("--corpus", help="A corpus that 'kinjo import' wrote.")]
-
 STOPPED = 130
 """Exit code after Ctrl-C, as shells have it."""
-
-
-def say(text: str) -> None:
-    """A line for people, on stderr."""
-    print(text, file=sys.stderr)
-
-
-def give(result: dict[str, Any], as_json: bool, text: str) -> None:
-    """The result on stdout: for programs as one JSON line, for people as text."""
-    print(json.dumps(result, ensure_ascii=False) if as_json else text)
 
 
 def _version(wanted: bool) -> None:
@@ -314,6 +302,10 @@ def demo(
 
     result = basic_motions(out) if data is None else utd_mhad(data, out)
     give(result.to_dict(), as_json, result.to_text())
+
+
+for verb in (motion.simulate,):
+    app.command()(verb)
 
 
 def main() -> None:
