@@ -233,7 +233,9 @@ def draw(table: list[dict[str, object]]) -> None:
     panel.xaxis.tick_top()
     panel.set_yticks(range(len(table)), [f"{row['action']} ({str(row['placement'])[6:]})" for row in table], fontsize=8)
     for (y, x), value in np.ndenumerate(values):
-        panel.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=7, color="white" if abs(value) > 0.7 else "#22303c")
+        panel.text(
+            x, y, f"{value:.2f}", ha="center", va="center", fontsize=7, color="white" if abs(value) > 0.7 else "#22303c"
+        )
     for edge in (0.5, 1.5, 4.5, 5.5):
         panel.axvline(edge, color="white", linewidth=2)
     figure.colorbar(image, ax=panel, fraction=0.03, pad=0.01, label="median correlation over clips")

@@ -67,8 +67,10 @@ class Motion:
     @property
     def lacking(self) -> frozenset[str]:
         """Joints that are known in no frame."""
-        gone = () if self.missing is None else self.missing.all(0)
-        return frozenset(joint for joint, never in zip(CANONICAL.joints, gone, strict=False) if never)
+        if self.missing is None:
+            return frozenset()
+        never = np.asarray(self.missing.all(0)).tolist()
+        return frozenset(joint for joint, gone in zip(CANONICAL.joints, never, strict=True) if gone)
 
     @classmethod
     def of(cls, positions: ArrayLike, skeleton: Skeleton | str, rate_hz: float) -> Motion:
@@ -103,7 +105,7 @@ class Motion:
         if self.positions.ndim != 3:
             raise ValueError(f"a stream holds one body, given positions {self.positions.shape}")
         contract = Contract("pose", "position", "m", self.rate_hz, skeleton=CANONICAL.name)
-        missing = None if self.missing is None else self.missing[:, ~self.missing.all(0)].any(1)
+        missing = None if self.missing is None else np.asarray(self.missing[:, ~self.missing.all(0)].any(1))
         return Stream.of(name, contract, self.positions.astype(np.float32), start_s=start_s, missing=missing)
 
     def recording(self, id: str, **facts: Any) -> Recording:

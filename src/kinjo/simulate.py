@@ -145,12 +145,12 @@ class _Smooth:
         known = np.ones((n, len(rows)), bool) if motion.missing is None else ~motion.missing[:, rows]
         weights = np.array([weight for _, weight in site.joints])
         origins = np.einsum("cnjk,j->cnk", clips[:, :, : len(own)], weights)
-        seen = known[:, : len(own)].all(1)
+        seen = np.asarray(known[:, : len(own)].all(1))
         local = [_cutoffs(origin, seen, motion.rate_hz, cutoff_hz) for origin in origins]
         self.joint = [_curves(clip, known, motion.rate_hz, cutoff) for clip, cutoff in zip(clips, local, strict=True)]
         self.turning: list[spline.Spline] = []
         if motion.rotations is not None:
-            whole = known.all(1)
+            whole = np.asarray(known.all(1))
             matrices = motion.rotations[..., SEGMENTS.index(site.segment), :, :].reshape(-1, n, 3, 3)
             self.turning = [
                 spline.fit(to_quaternions(matrix, whole), motion.rate_hz, cutoff, whole)

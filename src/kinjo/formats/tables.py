@@ -106,7 +106,7 @@ def _streams(path: Path, table: Any, contracts: Mapping[str, Contract]) -> dict[
         contract.check(name)
         columns = [table[f"{name}.{axis}"].to_numpy(zero_copy_only=False) for axis in contract.axes]
         values = np.stack([np.asarray(column, np.float32) for column in columns], 1)
-        missing = ~np.isfinite(values).all(1)
+        missing = np.asarray(~np.isfinite(values).all(1))
         values[missing] = 0.0
         uniform = np.allclose(clock, clock[0] + np.arange(len(clock)) / contract.rate_hz, atol=0.01 / contract.rate_hz)
         out[name] = Stream.of(
