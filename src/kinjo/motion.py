@@ -58,6 +58,8 @@ class Motion:
             raise ValueError(f"rotations: expected {wanted}, given {self.rotations.shape}")
         if self.missing is not None and self.missing.shape != shape[-3:-1]:
             raise ValueError(f"missing: expected {shape[-3:-1]}, given {self.missing.shape}")
+        if self.missing is not None and self.missing.dtype != np.bool_:
+            raise ValueError(f"missing: expected bool, True where a joint is not known, given {self.missing.dtype}")
 
     @property
     def seconds(self) -> float:
@@ -193,16 +195,16 @@ def frame_of(segment: str, positions: Floats, lacking: Collection[str] = ()) -> 
         return parent
     start, end = (positions[..., J[joint], :] for joint in BONES[segment])
     if segment == "head":
-        return _swing(parent[..., 1], _unit(end - start, parent[..., 1])) @ parent
+        return _swing(parent[..., 1], _unit(end - start, parent[..., 1]), parent[..., 2]) @ parent
     if segment.endswith("_foot"):
-        return _swing(parent[..., 0], _unit(end - start, parent[..., 0])) @ parent
+        return _swing(parent[..., 0], _unit(end - start, parent[..., 0]), parent[..., 2]) @ parent
     down = _unit(end - start, -parent[..., 1])
     if segment not in HINGES:
-        return _swing(-parent[..., 1], down) @ parent
+        return _swing(-parent[..., 1], down, parent[..., 2]) @ parent
     # The shortest way has no answer for the opposite direction. Put that where no limb goes: backwards and inwards.
     outward = 1.0 if segment.startswith("right") else -1.0
     middle = parent @ _unit(np.array([0.8, 0.0, 0.6 * outward]), np.zeros(3))
-    frame = _swing(middle, down) @ _swing(-parent[..., 1], middle) @ parent
+    frame = _swing(middle, down, parent[..., 1]) @ _swing(-parent[..., 1], middle, parent[..., 2]) @ parent
     far, next_, sign = HINGES[segment]
     if next_ in lacking:
         return frame
@@ -246,14 +248,20 @@ def _unit(vector: Floats, otherwise: Floats, least: float = 1e-6) -> Floats:
     return np.where(size > least, vector / np.maximum(size, least), otherwise)
 
 
-def _swing(start: Floats, end: Floats) -> Floats:
-    """The rotation ``(..., 3, 3)`` by the shortest way between unit vectors, ``start`` to ``end``."""
+def _swing(start: Floats, end: Floats, hinge: Floats) -> Floats:
+    """The rotation ``(..., 3, 3)`` by the shortest way between unit vectors, ``start`` to ``end``.
+
+    A half turn goes about ``hinge``, across ``start``: no way is the shortest then.
+    """
     v = np.cross(start, end)
-    cosine = np.maximum((start * end).sum(-1), -1 + 1e-9)[..., None, None]
+    cosine = (start * end).sum(-1)[..., None, None]
+    half = 2 * hinge[..., :, None] * hinge[..., None, :] - np.eye(3)
+    opposite = cosine < -1 + 1e-9
+    cosine = np.where(opposite, 0.0, cosine)
     x, y, z = np.moveaxis(v, -1, 0)
     zero = np.zeros_like(x)
     skew = np.stack([np.stack([zero, -z, y], -1), np.stack([z, zero, -x], -1), np.stack([-y, x, zero], -1)], -2)
-    return cosine * np.eye(3) + skew + v[..., :, None] * v[..., None, :] / (1 + cosine)
+    return np.where(opposite, half, cosine * np.eye(3) + skew + v[..., :, None] * v[..., None, :] / (1 + cosine))
 
 
 def to_quaternions(rotation: Floats, known: NDArray[np.bool_] | None = None) -> Floats:

@@ -148,6 +148,7 @@ def degrade(imu: IMU, model: SensorModel, rng: np.random.Generator) -> IMU:
     for values, bias, density, limit in quantities:
         shape = (*values.shape[:-2], 1, 3)
         if model.tissue_hz > 0:
+            values = values if imu.missing is None else values[..., _next_known(imu.missing), :]
             values = _lagged(values, imu.rate_hz, model.tissue_hz, model.tissue_damping)
         values = values * (1 + model.scale_std * rng.normal(size=shape)) + bias * rng.normal(size=shape)
         # white noise of this density, seen up to the Nyquist frequency
@@ -165,6 +166,14 @@ def degrade(imu: IMU, model: SensorModel, rng: np.random.Generator) -> IMU:
     return replace(imu, acc=out[0], gyro=out[1], missing=missing)
 
 
+def _next_known(missing: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """For each sample the next that is not missing, else the last: what lies in a gap must not ring on after it."""
+    known = np.flatnonzero(~missing)
+    if not len(known):
+        return np.arange(len(missing))
+    return known[np.minimum(np.searchsorted(known, np.arange(len(missing))), len(known) - 1)]
+
+
 def _lagged(values: Floats, rate_hz: float, natural_hz: float, damping: float) -> Floats:
     """A mass on a spring and a damper, driven by ``values``: second order, gain 1 at rest, started at rest."""
     from scipy.signal import bilinear, lfilter, lfilter_zi
@@ -178,9 +187,10 @@ def _lagged(values: Floats, rate_hz: float, natural_hz: float, damping: float) -
 
 def _bursts(n: int, share: float, length: float, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Lost samples ``(n,)``: a two-state chain with this share and this mean length of a burst, in samples."""
-    leave = min(1.0, 1.0 / length)
+    leave = min(1.0, 1.0 / length, (1 - share) / share)  # bursts are longer where the share asks for it
     enter = min(1.0, leave * share / (1 - share))
     # alternating runs, geometric lengths; enough of them to cover n, as each is at least one sample
-    runs = np.stack([rng.geometric(enter, n), rng.geometric(leave, n)], axis=1).reshape(-1)
-    edges = np.cumsum(runs)
-    return np.searchsorted(edges, np.arange(n), side="right") % 2 == 1
+    kept, gone = rng.geometric(enter, n), rng.geometric(leave, n)
+    first_gone = rng.random() < share
+    runs = np.stack([gone, kept] if first_gone else [kept, gone], axis=1).reshape(-1)
+    return np.searchsorted(np.cumsum(runs), np.arange(n), side="right") % 2 == int(not first_gone)

@@ -34,7 +34,7 @@ CLEAN = 1.0
 LIVELINESS, AROUND_S = 0.3, 0.15
 """The cut-off follows the acceleration around a moment to this power: noise stays alike when the body moves fast."""
 LONGEST_GAP_S = 0.25
-"""A joint may be missing for so long before what hangs on it is missing too."""
+"""A joint may be missing for so long before what hangs on it, by its place or its turning, is missing too."""
 
 
 @dataclass(frozen=True)
@@ -92,13 +92,18 @@ def virtual_imu(
 
     Turning comes from ``motion.rotations`` where they are known, else from the joints (``motion.frame_of``). A joint
     that is missing for longer than ``LONGEST_GAP_S`` makes its samples missing. ``ValueError`` for a placement that
-    the motion cannot show, and for less than half a second of frames.
+    the motion cannot show, for known joints that are not finite, and for less than half a second of frames.
     """
     site = _site(motion, placement)
+    for name, value in (("rate_hz", rate_hz), ("cutoff_hz", cutoff_hz)):
+        if value is not None and not (np.isfinite(value) and value > 0):
+            raise ValueError(f"{name}: expected a positive number of Hz, given {value}")
     if model is not None and rng is None:
         raise ValueError("a sensor model draws its faults: give rng, a numpy.random.Generator")
     turn = np.eye(3) if mounting is None else _rotation(mounting)
     offset = np.asarray(offset_m, np.float64)
+    if offset.shape != (3,) or not np.isfinite(offset).all():
+        raise ValueError(f"offset_m: expected three finite numbers of metres, given {offset_m}")
     if model is not None and rng is not None:
         offset = offset + model.offset_std_m * rng.normal(size=3)
         turn = turn @ random_rotation(rng, model.mounting_std_deg)
@@ -134,11 +139,10 @@ class _Smooth:
 
     def __init__(self, motion: Motion, site: Site, cutoff_hz: float | None) -> None:
         self.site, self.turned = site, motion.rotations is not None
-        own = [joint for joint, _ in site.joints]
+        own = site.joints
         self.lead = motion.positions.shape[:-3]
         self.lacking = motion.lacking
-        names = own if self.turned else dict.fromkeys((*own, *joints_of(site.segment)))
-        self.joints = [joint for joint in names if joint not in self.lacking]
+        self.joints = _joints(motion, site)
         rows = [J[joint] for joint in self.joints]
         n = motion.positions.shape[-3]
         clips = motion.positions[..., rows, :].reshape(-1, n, len(rows), 3)
@@ -176,6 +180,9 @@ def _curves(
     clip: Floats, known: NDArray[np.bool_], rate_hz: float, cutoff_hz: Floats
 ) -> list[tuple[NDArray[np.intp], spline.Spline]]:
     """Splines of the joints ``clip (frames, joints, 3)``: joints missing at the same frames share one."""
+    if known.all():
+        whole = spline.fit(clip.reshape(len(clip), -1), rate_hz, cutoff_hz)
+        return [(np.arange(clip.shape[1]), whole)]
     patterns, group = np.unique(known, axis=1, return_inverse=True)
     out = []
     for k in range(patterns.shape[1]):
@@ -217,21 +224,48 @@ def _site(motion: Motion, placement: str) -> Site:
         raise ValueError(f"placement '{placement}': the motion has no {', '.join(dict.fromkeys(needed))}")
     if motion.positions.shape[-3] < max(8, 0.5 * motion.rate_hz):
         raise ValueError(f"virtual IMU needs half a second of frames or more, given {motion.seconds:.2f} s")
+    _check_known(motion, site, placement)
     return site
 
 
+def _joints(motion: Motion, site: Site) -> list[str]:
+    """The joints that say where the site is and how it is turned, the former first; as far as the motion has them."""
+    names = [joint for joint, _ in site.joints]
+    if motion.rotations is None:
+        names += joints_of(site.segment)
+    return [joint for joint in dict.fromkeys(names) if joint not in motion.lacking]
+
+
+def _check_known(motion: Motion, site: Site, placement: str) -> None:
+    """``ValueError`` where what is said to be known is not finite, or too little is known."""
+    joints = _joints(motion, site)
+    rows = [J[joint] for joint in joints]
+    known = np.ones((1, 1), bool) if motion.missing is None else ~motion.missing[:, rows]
+    bad = ~np.isfinite(motion.positions[..., rows, :]).all(-1) & known
+    if bad.any():
+        joint = joints[int(np.argwhere(bad)[0][-1])]
+        raise ValueError(f"positions: '{joint}' is not finite but not missing: Motion.of marks such joints as missing")
+    where = known[:, : len(site.joints)].all(1)
+    turns = None if motion.rotations is None else motion.rotations[..., SEGMENTS.index(site.segment), :, :]
+    if turns is not None and (~np.isfinite(turns).all((-1, -2)) & where).any():
+        raise ValueError(f"rotations: '{site.segment}' is not finite where its joints are known: mark these as missing")
+    if motion.missing is not None and min(where.sum(), *known.sum(0)) < spline.ORDER:
+        raise ValueError(
+            f"placement '{placement}': too few frames know {', '.join(joints)}; at least {spline.ORDER} are needed"
+        )
+
+
 def _unknown(motion: Motion, site: Site, times: Floats) -> NDArray[np.bool_] | None:
-    """Samples inside a gap of the site's joints longer than ``LONGEST_GAP_S``, or before or after all known frames."""
+    """Samples inside a gap of a joint longer than ``LONGEST_GAP_S``, or before or after all its known frames."""
     if motion.missing is None:
         return None
-    rows = [J[joint] for joint, _ in site.joints]
-    known = np.flatnonzero(~motion.missing[:, rows].any(1)) / motion.rate_hz
-    after = np.searchsorted(known, times - 1e-9)
-    left, right = known[np.maximum(after - 1, 0)], known[np.minimum(after, len(known) - 1)]
-    exact = np.abs(right - times) < 1e-9
-    gone = ~exact & (
-        (right - left > LONGEST_GAP_S + 1.5 / motion.rate_hz) | (times > known[-1] + 1e-9) | (times < known[0] - 1e-9)
-    )
+    gone = np.zeros(len(times), bool)
+    for joint in _joints(motion, site):
+        known = np.flatnonzero(~motion.missing[:, J[joint]]) / motion.rate_hz
+        after = np.searchsorted(known, times - 1e-9)
+        left, right = known[np.maximum(after - 1, 0)], known[np.minimum(after, len(known) - 1)]
+        long = right - left > LONGEST_GAP_S + 1.5 / motion.rate_hz
+        gone |= (np.abs(right - times) > 1e-9) & (long | (times > known[-1]) | (times < known[0]))
     return gone if gone.any() else None
 
 

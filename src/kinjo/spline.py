@@ -21,6 +21,11 @@ DEGREE = 5
 ORDER = 4
 DEAR = 2.0
 """Cost of a degree of freedom in ``choose_cutoff``; chosen on Kinect poses of UTD-MHAD's odd subjects."""
+COARSEST = 40.0
+"""Knots to a period of the cut-off, at least. One knot a frame would be too many where frames are dense: the equations
+of 480 frames a second, cut at 1.5 Hz, have no solution in 64 bits."""
+FAINT = 1e-12
+"""Pull of a straight line inside a gap, over the penalty: nothing to a short gap, something to hold on to in a long."""
 _AT_KNOTS = np.array([1.0, 26.0, 66.0, 26.0, 1.0]) / 120
 # Row j: the quintic B-spline's piece that weighs coefficient i + j between knots i and i + 1, powers of u = 0 ... 5.
 _PIECES = np.array([
@@ -35,7 +40,10 @@ _PIECES = np.array([
 
 @dataclass(frozen=True)
 class Spline:
-    """A fitted spline: ``coefficients (n + 4, columns)`` for ``n`` knots at ``k / rate_hz`` seconds."""
+    """A fitted spline: ``coefficients (n + 4, columns)`` for ``n`` knots at ``k / rate_hz`` seconds.
+
+    Knots are as dense as the samples, or an integer times rarer where they are far denser than the cut-off needs.
+    """
 
     coefficients: Floats
     rate_hz: float
@@ -47,10 +55,7 @@ class Spline:
         """
         position = np.asarray(times, np.float64) * self.rate_hz
         first = np.clip(np.floor(position).astype(np.int64), 0, len(self.coefficients) - DEGREE - 1)
-        u = (position - first)[:, None]
-        powers = np.arange(DEGREE + 1)
-        factor = np.prod([powers - k for k in range(derivative)], axis=0) if derivative else np.ones(DEGREE + 1)
-        weights = (factor * u ** np.maximum(powers - derivative, 0)) @ _PIECES.T * self.rate_hz**derivative
+        weights = _basis(position - first, derivative) * self.rate_hz**derivative
         # six products of whole columns are faster than a gather of (times, 6, columns)
         out = weights[:, :1] * self.coefficients[first]
         for j in range(1, DEGREE + 1):
@@ -63,8 +68,8 @@ def fit(values: Floats, rate_hz: float, cutoff_hz: float | Floats, weights: NDAr
 
     The response falls with the eighth power of frequency. At or above the Nyquist frequency nothing is smoothed.
     ``cutoff_hz`` may be one for each sample ``(n,)``, to smooth less where more goes on.
-    ``weights (n,)`` weigh samples; 0 leaves one out, and the curve runs on as smoothly as it can. ``ValueError`` for
-    fewer than 4 samples that count. Values that count must be finite.
+    ``weights (n,)`` weigh samples; 0 leaves one out, and the curve runs on as smoothly as it can, straighter the
+    longer it has to. ``ValueError`` for fewer than 4 samples that count. Values that count must be finite.
     """
     values = np.asarray(values, np.float64)
     n = len(values)
@@ -76,17 +81,34 @@ def fit(values: Floats, rate_hz: float, cutoff_hz: float | Floats, weights: NDAr
         raise ValueError(f"cutoff_hz: expected a positive number of Hz, given {cutoff_hz}")
     from scipy.linalg import solveh_banded
 
-    known = np.where(weigh[:, None] > 0, values, 0.0)
-    if not np.isfinite(known).all():
+    seen = weigh > 0
+    if not np.isfinite(values[seen]).all():
         raise ValueError("values are not finite: give them weight 0")
-    right = np.zeros((n + 4, values.shape[1]))
-    for j, b in enumerate(_AT_KNOTS):
-        right[j : j + n] += b * weigh[:, None] * known
-    bands = _penalty(smoothing(cutoff, rate_hz))
-    for lag in range(5):
-        for j in range(5 - lag):
-            bands[lag, j : j + n] += _AT_KNOTS[j] * _AT_KNOTS[j + lag] * weigh
-    return Spline(solveh_banded(bands, right, lower=True, check_finite=False), rate_hz)
+    every = max(1, int(rate_hz / (COARSEST * cutoff.max())))
+    penalty = every * smoothing(cutoff, rate_hz / every)
+    if not seen.all():
+        where = np.flatnonzero(seen)
+        lines = [np.interp(np.arange(n), where, column) for column in values[seen].T]
+        values = np.where(seen[:, None], values, np.stack(lines, axis=1))
+        weigh = np.where(seen, weigh, np.minimum(FAINT * penalty, 1e-3))
+    knots = -(-(n - 1) // every) + 1
+    bands = _penalty(penalty[np.minimum(np.arange(knots) * every, n - 1)])
+    right = np.zeros((knots + 4, values.shape[1]))
+    for phase in range(every):  # samples that lie alike between their knots
+        value, weight = values[phase::every], weigh[phase::every]
+        basis, count = _basis(np.array([phase / every]))[0], len(value)
+        for j in range(DEGREE + (phase > 0)):
+            right[j : j + count] += (basis[j] * weight)[:, None] * value
+            for lag in range(DEGREE + (phase > 0) - j):
+                bands[lag, j : j + count] += basis[j] * basis[j + lag] * weight
+    return Spline(solveh_banded(bands, right, lower=True, check_finite=False), rate_hz / every)
+
+
+def _basis(u: Floats, derivative: int = 0) -> Floats:
+    """Weights ``(n, 6)`` of the coefficients around, or of a derivative in knots, at ``u (n,)`` knots after a knot."""
+    powers = np.arange(DEGREE + 1)
+    factor = np.prod([powers - k for k in range(derivative)], axis=0) if derivative else np.ones(DEGREE + 1)
+    return (factor * u[:, None] ** np.maximum(powers - derivative, 0)) @ _PIECES.T
 
 
 def smoothing(cutoff_hz: Floats, rate_hz: float) -> Floats:
@@ -99,9 +121,9 @@ def smoothing(cutoff_hz: Floats, rate_hz: float) -> Floats:
 
 
 def _penalty(weights: Floats) -> Floats:
-    """Bands 0 ... 4 below the diagonal of D'WD: D takes fourth differences of the coefficients, ``weights (n,)``."""
+    """Bands 0 ... 5 below the diagonal of D'WD: D takes fourth differences of the coefficients, ``weights (n,)``."""
     n, d = len(weights), np.array([1.0, -4.0, 6.0, -4.0, 1.0])
-    bands = np.zeros((ORDER + 1, n + ORDER))
+    bands = np.zeros((DEGREE + 1, n + ORDER))
     for lag in range(ORDER + 1):
         for j in range(ORDER + 1 - lag):
             bands[lag, j : j + n] += d[j] * d[j + lag] * weights

@@ -45,3 +45,27 @@ def test_frames_and_joints_must_divide():
         PoseInput(frames=12, joints=10, slots=5).patchify(windows())
     with pytest.raises(ValueError, match="do not divide"):
         PoseInput(frames=12, joints=10, slots=4, places=3).patchify(windows())
+
+
+def test_whatever_the_view_a_person_faces_the_same_way():
+    spec = PoseInput(frames=8, joints=4, slots=2, across=(1, 2))
+    pose = torch.randn(3, 8, 4, 3, generator=torch.Generator().manual_seed(0))
+    pose[:, :, 2] += torch.tensor([0.5, 0.0, 3.0])
+    missing = torch.zeros(3, 8, dtype=torch.bool)
+    missing[1, 5:] = True
+    angle = torch.tensor(2.3)
+    turn = torch.tensor([[angle.cos(), 0, angle.sin()], [0, 1, 0], [-angle.sin(), 0, angle.cos()]])
+    straight = spec.prepare(pose, missing)
+    torch.testing.assert_close(spec.prepare(pose @ turn.T + 1.0, missing), straight, atol=1e-5, rtol=1e-4)
+    sideways = (straight[:, :, 2] - straight[:, :, 1]).sum(1)
+    torch.testing.assert_close(sideways[:, 0], torch.zeros(3), atol=1e-5, rtol=0)
+    assert (sideways[:, 2] > 0).all()
+    plain = PoseInput(frames=8, joints=4, slots=2).prepare(pose, missing)
+    torch.testing.assert_close(straight.norm(dim=3), plain.norm(dim=3))
+    assert straight[missing].abs().max() == 0
+
+
+def test_facing_needs_two_joints_in_space():
+    for wrong in ({"across": (1,)}, {"across": (1, 9)}, {"across": (0, 1), "axes": 2}):
+        with pytest.raises(ValueError, match="a left and a right joint"):
+            PoseInput(frames=8, joints=4, slots=2, **wrong)

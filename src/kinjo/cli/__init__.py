@@ -304,7 +304,7 @@ def demo(
     give(result.to_dict(), as_json, result.to_text())
 
 
-for verb in (motion.simulate,):
+for verb in (motion.simulate, motion.gym, motion.sync):
     app.command()(verb)
 
 

@@ -10,6 +10,8 @@ import typer
 from kinjo.cli.common import Json, give, say
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kinjo.recording import Recording
 
 CANNOT_TELL = 3
@@ -143,3 +145,47 @@ def _seen(path: Path, units: str, up: str, frame_rate: float | None) -> Recordin
     from kinjo.datasets.rgb import Decoder, rgb_stream
 
     return Recording(path.name, {"video": rgb_stream("video", path, Decoder())})
+
+
+def gym(
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the new corpus.")],
+    people: Annotated[int, typer.Option(min=1, help="How many people.")] = 20,
+    sessions: Annotated[int, typer.Option(min=1, help="Recordings of each.")] = 3,
+    seconds: Annotated[float, typer.Option(help="Length of a recording.")] = 120.0,
+    movement: Annotated[list[str] | None, typer.Option(help="What they do; none: everything. Give it again.")] = None,
+    placement: Annotated[list[str] | None, typer.Option(help="Where sensors sit; none: wrists, right pocket.")] = None,
+    device: Annotated[str, typer.Option(help="ideal, phone, watch or research: the sensors' faults.")] = "ideal",
+    video: Annotated[str, typer.Option(help="rgb, depth, both; empty: no video.")] = "",
+    size: Annotated[int, typer.Option(min=8, help="Short side of video, pixels.")] = 64,
+    seed: int = 0,
+    as_json: Json = False,
+) -> None:
+    """Simulate people who exercise: pose, sensors, words and video in a corpus. Interrupted, the same command goes on."""
+    from kinjo import corpus
+    from kinjo.datasets import gym as simulated
+    from kinjo.sensors import DEVICES
+
+    if device not in DEVICES:
+        raise ValueError(f"device '{device}': name one of {', '.join(DEVICES)}")
+    kinds = {"": (), "rgb": ("rgb",), "depth": ("depth",), "both": ("rgb", "depth")}
+    if video not in kinds:
+        raise ValueError(f"video '{video}': name one of {', '.join(kind for kind in kinds if kind)}")
+    places = tuple(placement or simulated.PLACEMENTS)
+    camera = simulated.Camera.around(35.0, height=size, width=round(size * 4 / 3), distance_m=4.0) if video else None
+
+    def made() -> Iterator[Recording]:
+        for person in range(people):
+            for session in range(sessions):
+                yield simulated.record(
+                    (seed * 1_000_003 + person) * 1_000 + session, seconds=seconds, names=movement or None,
+                    person=seed * 1_000_003 + person, placements=places, sensors=dict.fromkeys(places, DEVICES[device]),
+                    video=camera, kinds=kinds[video],
+                )  # fmt: skip
+
+    facts = f"{people}x{sessions}x{seconds:g}s, {'+'.join(movement or ())}, {'+'.join(places)}, {device}, {video}"
+    store = corpus.write(
+        made(), out, video=corpus.VideoSize(size), origin=f"gym {seed}: {facts}", total=people * sessions
+    )
+    counted = sum(len(entry.segments) for entry in store.entries)
+    result = {"corpus": str(out), "recordings": len(store), "segments": counted}
+    give(result, as_json, f"{len(store)} recordings, {counted} labelled segments in {out}")

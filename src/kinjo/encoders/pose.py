@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -18,6 +19,8 @@ class PoseInput:
 
     One place is the whole body; in Kinect's order five places are the trunk, the two arms and the two legs.
     ``reads`` ``motion`` lets a convolutional stem see joint velocities alone, whatever the body and its place.
+    ``across`` (a left and a right joint, the hips say) turns every window about the vertical so that the person faces
+    the same way on average, whatever the camera's view; empty: as it was seen.
     """
 
     frames: int = 64
@@ -26,9 +29,15 @@ class PoseInput:
     slots: int = 16
     places: int = 1
     root: int = 0
+    across: tuple[int, ...] = ()
     reads: Reads = "values"
     modality: Literal["pose"] = "pose"
     quantity: Literal["position"] = "position"
+
+    def __post_init__(self) -> None:
+        if self.across and (len(self.across) != 2 or self.axes != 3 or max(self.across) >= self.joints):
+            raise ValueError(f"across: expected a left and a right joint of a 3-D pose, given {self.across}")
+        object.__setattr__(self, "across", tuple(self.across))  # a recipe's list
 
     @property
     def motion(self) -> float:
@@ -61,10 +70,24 @@ class PoseInput:
         """
         root = x[:, :, self.root : self.root + 1]
         if missing is None:
-            return x - root.mean(1, keepdim=True)
+            return self._faced(x - root.mean(1, keepdim=True))
         gone = missing[:, :, None, None]
         frames = (~gone).sum(1, keepdim=True).clamp(min=1)
-        return (x - root.masked_fill(gone, 0.0).sum(1, keepdim=True) / frames).masked_fill(gone, 0.0)
+        centred = x - root.masked_fill(gone, 0.0).sum(1, keepdim=True) / frames
+        return self._faced(centred.masked_fill(gone, 0.0))
+
+    def _faced(self, x: Float[Tensor, "batch frames joints axes"]) -> Float[Tensor, "batch frames joints axes"]:
+        """Turned about ``y`` so that ``across`` points along ``z`` on average; zeros (missing) do not count."""
+        if not self.across:
+            return x
+        left, right = self.across
+        sideways = (x[:, :, right] - x[:, :, left]).sum(1)  # (batch, axes)
+        angle = torch.atan2(sideways[:, 0], sideways[:, 2])
+        sine, cosine = angle.sin()[:, None, None], angle.cos()[:, None, None]
+        out = x.clone()
+        out[..., 0] = cosine * x[..., 0] - sine * x[..., 2]
+        out[..., 2] = sine * x[..., 0] + cosine * x[..., 2]
+        return out
 
     def missing_tokens(self, missing: Bool[Tensor, "batch frames"]) -> Bool[Tensor, "batch tokens"]:
         """The tokens of which more than half of the frames are missing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from kinjo.body import CANONICAL
 from kinjo.motion import Floats, Motion
+from kinjo.recording import Recording
 from kinjo.sensors import IMU
 
 AXES = ("#b5483a", "#3f7f4c", "#1f5a8a")
@@ -46,13 +47,7 @@ def plot_imus(motion: Motion, imus: Mapping[str, IMU], path: Path, *, title: str
     grid = picture.add_gridspec(1 + 2 * len(imus), 1, height_ratios=[2.2, *[1.0] * (2 * len(imus))])
     strip = picture.add_subplot(grid[0])
     frames = np.linspace(0, motion.positions.shape[-3] - 1, figures).round().astype(int)
-    right = motion.positions[0, CANONICAL.index("right_hip")] - motion.positions[0, CANONICAL.index("left_hip")]
-    forward = np.cross([0.0, 1.0, 0.0], right)
-    # a little from the front: arms and legs of both sides show
-    view = 0.8 * forward / max(float(np.linalg.norm(forward)), 1e-9) - 0.6 * right / max(
-        float(np.linalg.norm(right)), 1e-9
-    )
-    view = view * [1, 0, 1] / max(float(np.linalg.norm(view * [1, 0, 1])), 1e-9)
+    view = _view(motion.positions[0])
     for k, frame in enumerate(frames):
         draw_body(strip, motion.positions[frame], side=view, at=1.3 * k, lacking=motion.lacking)
     strip.set_aspect("equal")
@@ -76,6 +71,13 @@ def plot_imus(motion: Motion, imus: Mapping[str, IMU], path: Path, *, title: str
     picture.savefig(path, dpi=120)
 
 
+def _view(joints: Floats) -> Floats:
+    """The picture's rightwards direction that shows a body from its side, a little from the front."""
+    right = (joints[CANONICAL.index("right_hip")] - joints[CANONICAL.index("left_hip")]) * [1, 0, 1]
+    right = right / max(float(np.linalg.norm(right)), 1e-9)
+    return 0.8 * np.cross([0.0, 1.0, 0.0], right) - 0.6 * right
+
+
 def _lines(panel: Any, values: Floats, imu: IMU, what: str) -> None:
     times = np.arange(len(values)) / imu.rate_hz
     shown = np.where(imu.missing[:, None], np.nan, values) if imu.missing is not None else values
@@ -84,4 +86,63 @@ def _lines(panel: Any, values: Floats, imu: IMU, what: str) -> None:
     panel.set_xlim(0, times[-1])
     panel.set_ylabel(what, fontsize=8)
     panel.tick_params(labelsize=8)
+    panel.spines[["top", "right"]].set_visible(False)
+
+
+def plot_recordings(recordings: Sequence[Recording], path: Path, *, title: str = "", frames: int = 6) -> None:
+    """What recordings hold, one per row: frames of video, stick figures at the same moments, the accelerometer."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    picture = Figure(figsize=(13, 2.1 * len(recordings) + 0.4), layout="constrained")
+    FigureCanvasAgg(picture)
+    grid = picture.add_gridspec(len(recordings), 3, width_ratios=[5, 4, 4])
+    for row, recording in enumerate(recordings):
+        label = recording.segments[0].label if recording.segments else recording.id
+        film, figures, readings = (picture.add_subplot(grid[row, k]) for k in range(3))
+        moments = (np.arange(frames) + 0.5) / frames * recording.duration_s
+        _film(film, recording, moments)
+        _figures(figures, recording, moments)
+        _accelerometer(readings, recording)
+        film.set_title(label, loc="left", fontsize=10, color=_INK)
+    picture.suptitle(title, fontsize=11, color=_INK)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.savefig(path, dpi=110)
+
+
+def _film(panel: Any, recording: Recording, moments: Floats) -> None:
+    video = next((s for s in recording.streams.values() if s.contract.quantity == "rgb"), None)
+    video = video or next((s for s in recording.streams.values() if s.contract.quantity == "depth"), None)
+    panel.axis("off")
+    if video is None:
+        return
+    at = [min(video.index_at(float(t)), video.length - 1) for t in moments]
+    strip = np.concatenate([video.values(i, i + 1)[0] for i in at], axis=1)
+    panel.imshow(strip, cmap="bone_r" if strip.ndim == 2 else None, interpolation="bilinear")
+
+
+def _figures(panel: Any, recording: Recording, moments: Floats) -> None:
+    panel.axis("off")
+    pose = next((s for s in recording.streams.values() if s.contract.modality == "pose"), None)
+    if pose is None:
+        return
+    motion = Motion.of_stream(pose)
+    view = _view(motion.positions[0])
+    for k, t in enumerate(moments):
+        frame = min(pose.index_at(float(t)), pose.length - 1)
+        draw_body(panel, motion.positions[frame], side=view, at=1.1 * k, lacking=motion.lacking)
+    panel.set_aspect("equal")
+
+
+def _accelerometer(panel: Any, recording: Recording) -> None:
+    acc = next((s for s in recording.streams.values() if s.contract.quantity == "acc"), None)
+    if acc is None:
+        panel.axis("off")
+        return
+    shown = np.where(acc.mask()[:, None], np.nan, acc.values())
+    for axis, colour in enumerate(AXES):
+        panel.plot(acc.clock(), shown[:, axis], color=colour, linewidth=0.9)
+    panel.set_xlim(acc.start_s, acc.end_s)
+    panel.set_title(f"{str(acc.contract.placement).replace('_', ' ')}, {acc.contract.units}", fontsize=8, loc="right")
+    panel.tick_params(labelsize=7)
     panel.spines[["top", "right"]].set_visible(False)
