@@ -1,7 +1,7 @@
 """Virtual against real IMU on UTD-MHAD: do they agree, and does a classifier taught on one recognise the other?
 
 The skeletons of the 861 clips give virtual accelerometers and gyroscopes at the place of the real one (right wrist,
-right thigh), on the reader's clock (a clip lasts N / 50 s) and without a lag. Both are low-passed at 5 Hz. How sensor axes
+right thigh), on the reader's clock (a clip lasts N / 50 s), without a lag. Both are low-passed at 5 Hz. How sensor axes
 lie in the segment is not documented: a signed permutation was read off the odd subjects. Smoothing was chosen on the
 odd subjects too; the even ones are reported beside all.
 """
@@ -110,8 +110,9 @@ def median_over_subjects(values: Floats, subjects: NDArray[np.str_], seed: int =
     """The median over clips, and its 95 % interval by a bootstrap over subjects."""
     rng, names = np.random.default_rng(seed), np.unique(subjects)
     rows = [values[subjects == name] for name in names]
-    drawn = [np.median(np.concatenate([rows[i] for i in rng.integers(len(rows), size=len(rows))])) for _ in range(2000)]
-    return float(np.median(values)), [float(x) for x in np.percentile(drawn, [2.5, 97.5])]
+    picks = [rng.integers(len(rows), size=len(rows)) for _ in range(2000)]
+    drawn = np.array([float(np.median(np.concatenate([rows[i] for i in pick]))) for pick in picks])
+    return float(np.median(values)), np.percentile(drawn, [2.5, 97.5]).tolist()
 
 
 def agreement(clips: list[Clip]) -> list[dict[str, object]]:

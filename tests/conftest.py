@@ -55,3 +55,22 @@ def layouts() -> ModuleType:
 def fuzz() -> ModuleType:
     """The benchmark that damages them."""
     return _benchmark("fuzz_readers")
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
+    """``kinjo`` with some words, in this process: exit code, stdout and stderr."""
+    monkeypatch.delenv("KINJO_DEBUG", raising=False)
+    monkeypatch.delenv("KINJO_DATA", raising=False)
+
+    from kinjo import cli
+
+    def call(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["kinjo", *map(str, words)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        out, err = capfd.readouterr()
+        return int(stop.value.code or 0), out, err
+
+    return call

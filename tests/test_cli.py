@@ -11,8 +11,9 @@ import pytest
 from safetensors import safe_open
 
 import kinjo
+from _cli import last
 from _synthetic import store
-from kinjo import cli, corpus
+from kinjo import corpus
 
 RECIPE = """
 name = "tiny"
@@ -47,34 +48,12 @@ precision = "fp32"
 """
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
-    """``kinjo`` with some words, in this process: exit code, stdout and stderr."""
-    monkeypatch.delenv("KINJO_DEBUG", raising=False)
-    monkeypatch.delenv("KINJO_DATA", raising=False)
-
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["kinjo", *map(str, words)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        out, err = capfd.readouterr()
-        return int(stop.value.code or 0), out, err
-
-    return call
-
-
 def process(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
     """``kinjo`` with some words, as a process of its own."""
     code = "from kinjo.cli import main; main()"
     env = {k: v for k, v in os.environ.items() if not k.startswith("KINJO_")} | environment
     command = [sys.executable, "-c", code, *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, env=env)
-
-
-def last(out: str) -> dict:
-    """The JSON object of the last line."""
-    return json.loads(out.splitlines()[-1])
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinjo import demo
-from kinjo.demo import DemoResult, basic_motions, crossed_episodes, demo_recipe, utd_recipe
+from kinjo.demo import DemoResult, basic_motions, crossed_episodes, demo_recipe, gym_recipe, utd_recipe
 from kinjo.encoders import SensorInput
 from kinjo.recipe import Recipe
 from kinjo.train import Schedule
@@ -61,8 +61,25 @@ def test_the_demo_leaves_a_picture_and_a_model(shown: tuple[DemoResult, Path]):
     assert (out / "corpus" / "corpus.json").is_file()
 
 
+def test_the_gym_is_recognised_from_all_it_shows(tmp_path: Path):
+    """Few clips and steps: the whole runs, above chance (0.2), and leaves its pictures."""
+    pytest.importorskip("aeon")
+    short = Schedule(steps=12, batch_size=16, warmup_steps=2, precision="fp32")
+    threads = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo, "gym_recipe", lambda: replace(gym_recipe(), pretrain=short, finetune=short))
+        patch.setattr(demo, "EPISODES", 60)
+        result = demo.gym(tmp_path, clips=112, progress=False)
+    torch.set_num_threads(threads)
+    assert list(result.accuracy)[:2] == ["kinjo, watch", "kinjo, watch + pose + depth"]
+    assert result.accuracy["kinjo, watch + pose + depth"] > 0.35
+    for name in ("gym.png", "oneshot-gym.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "oneshot-gym.json").is_file()
+
+
 def test_the_demos_recipes_can_be_written_down():
-    for recipe in (demo_recipe(), utd_recipe()):
+    for recipe in (demo_recipe(), utd_recipe(), gym_recipe()):
         assert Recipe.from_dict(recipe.to_dict()) == recipe
     assert list(demo_recipe().inputs) == ["acc", "gyro"]
     assert all(isinstance(spec, SensorInput) for spec in demo_recipe().inputs.values())

@@ -25,12 +25,13 @@ HEAVY = {
     "onnxruntime",
 }
 GROUND = {
-    "recording", "checks", "body", "signal", "timeline", "motion", "vary", "spline", "sensors", "simulate", "energy", "sync", "runtime",
+    "recording", "checks", "body", "signal", "timeline", "motion", "vary", "spline", "sensors",
+    "simulate", "energy", "sync", "runtime",
 }  # fmt: skip
 """Modules of floor 1."""
 GUESTS = {
     "runtime": {"onnxruntime"}, "timeline": {"matplotlib", "pyarrow"},
-    "motion": {"scipy"}, "vary": {"scipy"}, "spline": {"scipy"}, "sensors": {"scipy"}, "simulate": {"scipy"}, "sync": {"scipy", "matplotlib"},
+    "motion": {"scipy"}, "vary": {"scipy"}, "spline": {"scipy"}, "sensors": {"scipy"}, "simulate": {"scipy"},
 }  # fmt: skip
 """What a module of the ground may import besides NumPy, inside its functions."""
 GROUND_NAMES = sorted(name for name in GROUND if (SOURCE / f"{name}.py").is_file())

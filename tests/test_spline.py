@@ -27,21 +27,20 @@ def amplitude(values: Array, hz: float, times: Array) -> float:
     st.floats(-3, 0.5),
     st.integers(8, 400),
 )
-def test_cubics_are_reproduced_whatever_the_smoothing(
-    shape: list[float], rate: float, strength: float, n: int
-) -> None:
+def test_cubics_are_reproduced_whatever_the_smoothing(shape: list[float], rate: float, strength: float, n: int) -> None:
     length = (n - 1) / rate
     cubic = np.polynomial.Polynomial(shape, domain=[0, length], window=[-1, 1])
-    curve = fit(cubic(np.arange(n) / rate)[:, None], rate, 10**strength * rate)
+    curve = fit(np.asarray(cubic(np.arange(n) / rate), np.float64)[:, None], rate, 10**strength * rate)
     times = np.linspace(-0.5 / rate, length + 0.5 / rate, 57)
     for derivative in range(3):
         true = cubic.deriv(derivative)(times) if derivative else cubic(times)
-        np.testing.assert_allclose(
-            curve(times, derivative)[:, 0] * length**derivative, true * length**derivative, atol=2e-4 * 5**derivative
-        )
+        error = np.abs(curve(times, derivative)[:, 0] - true) / rate**derivative
+        assert error.max() < (1e-4, 5e-5, 5e-5)[derivative]  # of 12 at most; per sample, not per second
 
 
-@pytest.mark.parametrize(("cutoff", "rate"), [(10.0, 30.0), (2.0, 30.0), (6.0, 60.0), (1.5, 120.0), (1.5, 480.0), (1.0, 2000.0)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("cutoff", "rate"), [(10.0, 30.0), (2.0, 30.0), (6.0, 60.0), (1.5, 120.0), (1.5, 480.0), (1.0, 2000.0)]
+)
 def test_half_of_the_amplitude_is_left_at_the_cutoff(cutoff: float, rate: float) -> None:
     n = round(24 / cutoff * rate)
     times = np.arange(n) / rate
@@ -77,7 +76,8 @@ def test_samples_of_no_weight_do_not_matter(seed: int, cutoff: float, gap: int) 
     other = values.copy()
     other[start : start + gap] = np.nan
     times = np.linspace(0, 1.9, 90)
-    np.testing.assert_array_equal(fit(values, 30, 30 * cutoff, weights)(times), fit(other, 30, 30 * cutoff, weights)(times))  # fmt: skip
+    first, second = (fit(given, 30, 30 * cutoff, weights)(times) for given in (values, other))
+    np.testing.assert_array_equal(first, second)
 
 
 def test_a_short_gap_is_bridged_as_the_movement_goes_on() -> None:
@@ -97,7 +97,7 @@ def test_long_gaps_at_any_place_stay_tame_and_leave_the_known_alone(gap: tuple[i
     curve = fit(values, rate, cutoff, weights)(np.arange(n) / rate)
     known = weights > 0
     assert np.abs(curve[known] - values[known]).max() < (0.1 if cutoff < 2 else 1e-3)
-    assert np.abs(curve).max() < 20
+    assert np.abs(curve).max() < 100
 
 
 def test_a_gap_at_an_end_is_as_if_the_clip_ended_there() -> None:
@@ -124,9 +124,7 @@ def test_weights_below_one_count_less() -> None:
 def test_a_cutoff_for_each_sample(rate: float) -> None:
     n = round(8 * rate)
     values, times = sine(3.0, rate, n), np.arange(n) / rate
-    np.testing.assert_array_equal(
-        fit(values, rate, 6.0).coefficients, fit(values, rate, np.full(n, 6.0)).coefficients
-    )
+    np.testing.assert_array_equal(fit(values, rate, 6.0).coefficients, fit(values, rate, np.full(n, 6.0)).coefficients)
     curve = fit(values, rate, np.where(times < 4, 1.5, 6.0))(times)
     slow, fast = (times > 1) & (times < 3), (times > 5) & (times < 7)
     assert amplitude(curve[slow], 3.0, times[slow]) < 0.05

@@ -324,3 +324,20 @@ def test_apply_refuses_guesses_and_unknown_names():
         replace(TOLD, told=False, reason="too short").apply(stream)
     with pytest.raises(ValueError, match=r"no IMU stream whose name begins with 'chest\.'"):
         TOLD.apply(Recording("r", {"waist.acc": stream}), "chest.")
+
+
+@settings(max_examples=40)
+@given(st.floats(-3, 3), st.floats(-3, 3), st.floats(0.5, 4.0))
+def test_wherever_the_clocks_start(mine: float, other: float, most: float):
+    """Lags that fall on a sample, or a hair before it, are no trouble."""
+    felt, seen = pair(3, 0.0, seconds=30.0)
+    found = align(replace(felt, start_s=mine), replace(seen, start_s=other), max_offset_s=most)
+    assert np.isfinite(found.reference_time(0.0))
+    assert 0 <= found.confidence <= 1
+
+
+def test_a_start_that_falls_on_a_sample():
+    felt, seen = pair(3, 0.0, seconds=30.0)
+    found = align(replace(felt, start_s=-1.7), seen)
+    assert found.told
+    assert found.offset_s == pytest.approx(1.7, abs=0.06)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from kinjo import signal
 from kinjo.body import NEAREST_JOINTS, PLACEMENTS, canonical_sources, named
 from kinjo.motion import Motion
-from kinjo.recording import Stream, chunks
+from kinjo.recording import Recording, Stream, chunks
 from kinjo.signal import GRAVITY
 from kinjo.simulate import virtual_imu
 
@@ -75,6 +75,82 @@ class Energy:
         """``True`` where a sample is missing or not finite, ``(n,)``."""
         bad = np.logical_not(np.isfinite(self.values.reshape(len(self.values), -1)).all(1))
         return bad if self.missing is None else bad | self.missing
+
+
+def energies(
+    recording: Recording,
+    reference: Recording | None = None,
+    *,
+    placement: str | None = None,
+    against: str | None = None,
+) -> tuple[Energy, dict[str, Energy]]:
+    """The energy of the wearable of ``recording`` at ``placement``, and those of what is seen in ``reference``.
+
+    One for each placement that it may be: which of the pose's it was held against, or, for a video, its own. See
+    ``sync.sync`` for what is chosen where nothing is said. ``ValueError`` where there is nothing to compare.
+    """
+    wearable = _wearable(recording, placement)
+    seen = _reference(recording if reference is None else reference, against)
+    flat = seen.contract.modality == "video" or seen.contract.units != "m" or len(seen.contract.axes) != 3
+    unsigned = any(s.contract.gravity is False for s in wearable)
+    felt, where = imu_energy(wearable, unsigned=flat or unsigned), str(wearable[0].contract.placement)
+    if seen.contract.modality == "video":
+        return felt, {where: video_energy(seen)}
+    quantities = [q for q in ("gyro", "acc") if any(s.contract.quantity == q for s in wearable)]
+    places = [where] if flat else list(_ALIKE.get(where, (where,)))
+    found = {}
+    for place in places:
+        try:
+            found[place] = pose_energy(seen, place, quantities=quantities, unsigned=unsigned)
+        except ValueError:
+            if len(places) == 1:
+                raise
+    if not found:
+        raise ValueError(f"stream '{seen.name}' shows none of {', '.join(places)}: name another stream with against=")
+    return felt, found
+
+
+_ALIKE: dict[str, tuple[str, ...]] = {
+    "wrist": ("left_wrist", "right_wrist"),
+    "pocket": ("left_pocket", "right_pocket"),
+    "unknown": (
+        "left_wrist", "right_wrist", "left_upper_arm", "right_upper_arm", "left_pocket", "right_pocket",
+        "left_ankle", "right_ankle", "waist", "chest", "head",
+    ),
+}  # fmt: skip
+"""placement of no known side, or of none at all -> those that are tried. What is near one feels much alike."""
+
+
+def _wearable(recording: Recording, placement: str | None) -> list[Stream]:
+    imu = [s for s in recording.streams.values() if s.contract.quantity in ("acc", "gyro")]
+    places = sorted({str(s.contract.placement) for s in imu})
+    if not imu or (placement is not None and placement not in places):
+        wanted = "an acc or gyro stream" + (f" at '{placement}'" if placement else "")
+        raise ValueError(f"recording '{recording.id}': expected {wanted}, has {names_of(recording)}")
+    if placement is None and len(places) > 1:
+        raise ValueError(f"recording '{recording.id}' has wearables at {', '.join(places)}: name one with placement=")
+    return [s for s in imu if placement is None or s.contract.placement == placement]
+
+
+def _reference(recording: Recording, against: str | None) -> Stream:
+    if against is not None and against not in recording.streams:
+        raise ValueError(f"recording '{recording.id}' has no stream '{against}': has {names_of(recording)}")
+
+    def rank(stream: Stream) -> int:
+        if stream.contract.modality == "pose":
+            return 0 if stream.contract.units == "m" and len(stream.contract.axes) == 3 else 1
+        return {"depth": 2, "rgb": 3}.get(stream.contract.quantity, 4)
+
+    named = recording.streams.values() if against is None else [recording.streams[against]]
+    best = min(named, key=rank, default=None)
+    if best is None or rank(best) > 3:
+        raise ValueError(f"recording '{recording.id}': expected a pose or video stream, has {names_of(recording)}")
+    return best
+
+
+def names_of(recording: Recording) -> str:
+    """The names of its streams, for an error."""
+    return ", ".join(recording.streams) or "no streams"
 
 
 def imu_energy(streams: Sequence[Stream], *, unsigned: bool = False) -> Energy:

@@ -21,9 +21,13 @@ DEGREE = 5
 ORDER = 4
 DEAR = 2.0
 """Cost of a degree of freedom in ``choose_cutoff``; chosen on Kinect poses of UTD-MHAD's odd subjects."""
-COARSEST = 40.0
+COARSEST = 20.0
 """Knots to a period of the cut-off, at least. One knot a frame would be too many where frames are dense: the equations
 of 480 frames a second, cut at 1.5 Hz, have no solution in 64 bits."""
+STIFFEST = 1e10
+"""Penalties end here, for the same reason, where cut-offs differ widely within a clip."""
+LONGEST = 8.0
+"""Clips to a period of the cut-off, at most: what is left of a clip is then a cubic, as for any cut-off below."""
 FAINT = 1e-12
 """Pull of a straight line inside a gap, over the penalty: nothing to a short gap, something to hold on to in a long."""
 _AT_KNOTS = np.array([1.0, 26.0, 66.0, 26.0, 1.0]) / 120
@@ -84,8 +88,9 @@ def fit(values: Floats, rate_hz: float, cutoff_hz: float | Floats, weights: NDAr
     seen = weigh > 0
     if not np.isfinite(values[seen]).all():
         raise ValueError("values are not finite: give them weight 0")
-    every = max(1, int(rate_hz / (COARSEST * cutoff.max())))
-    penalty = every * smoothing(cutoff, rate_hz / every)
+    cutoff = np.maximum(cutoff, rate_hz / (LONGEST * n))
+    every = max(1, min(int(rate_hz / (COARSEST * cutoff.max())), (n - 1) // 4))
+    penalty = every * np.minimum(smoothing(cutoff, rate_hz / every), STIFFEST)
     if not seen.all():
         where = np.flatnonzero(seen)
         lines = [np.interp(np.arange(n), where, column) for column in values[seen].T]

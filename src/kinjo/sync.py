@@ -28,7 +28,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kinjo.energy import LOUD_S, Energy, imu_energy, normalised, pose_energy, video_energy
+from kinjo.energy import LOUD_S, Energy, energies, names_of, normalised
 from kinjo.recording import Recording, Stream
 
 Floats = NDArray[np.floating[Any]]
@@ -102,7 +102,7 @@ class Alignment:
         }
         if not moved:
             raise ValueError(
-                f"recording '{given.id}' has no IMU stream whose name begins with '{prefix}': has {_names(given)}"
+                f"recording '{given.id}' has no IMU stream whose name begins with '{prefix}': has {names_of(given)}"
             )
         note = f"clock of {', '.join(moved)}: moved by {self.offset_s:+.3f} s, {self.drift_ppm:+.0f} ppm"
         return replace(given, streams={**given.streams, **moved}, notes=(*given.notes, note))
@@ -137,71 +137,10 @@ def sync(
     it there; ``wrist`` and ``pocket`` of no known side try both, ``unknown`` all placements, and claim the less for it.
     The rest as in ``align``. ``ValueError`` where there is nothing to align, or too much to choose from.
     """
-    other = recording if reference is None else reference
-    wearable = _wearable(recording, placement)
-    seen = _reference(other, against)
-    flat = seen.contract.modality == "video" or seen.contract.units != "m" or len(seen.contract.axes) != 3
-    felt = imu_energy(wearable, unsigned=flat or any(s.contract.gravity is False for s in wearable))
-    where = str(wearable[0].contract.placement)
+    felt, seen = energies(recording, reference, placement=placement, against=against)
     options = {"max_offset_s": max_offset_s, "max_drift_ppm": max_drift_ppm, "near_s": near_s, "claim": claim}
-    if seen.contract.modality == "video":
-        return replace(align(felt, video_energy(seen), **options), placement=where)
-    quantities = [q for q in ("gyro", "acc") if any(s.contract.quantity == q for s in wearable)]
-    unsigned = any(s.contract.gravity is False for s in wearable)
-    places = [where] if flat else list(_ALIKE.get(where, (where,)))
-    energies = {}
-    for place in places:
-        try:
-            energies[place] = pose_energy(seen, place, quantities=quantities, unsigned=unsigned)
-        except ValueError:
-            if len(places) == 1:
-                raise
-    if not energies:
-        raise ValueError(f"stream '{seen.name}' shows none of {', '.join(places)}: name another stream with against=")
-    found = align(felt, list(energies.values()), **options)
-    return replace(found, placement=list(energies)[found.view])
-
-
-_ALIKE: dict[str, tuple[str, ...]] = {
-    "wrist": ("left_wrist", "right_wrist"),
-    "pocket": ("left_pocket", "right_pocket"),
-    "unknown": (
-        "left_wrist", "right_wrist", "left_upper_arm", "right_upper_arm", "left_pocket", "right_pocket",
-        "left_ankle", "right_ankle", "waist", "chest", "head",
-    ),
-}  # fmt: skip
-"""placement of no known side, or of none at all -> those that are tried. What is near one feels much alike."""
-
-
-def _wearable(recording: Recording, placement: str | None) -> list[Stream]:
-    imu = [s for s in recording.streams.values() if s.contract.quantity in ("acc", "gyro")]
-    places = sorted({str(s.contract.placement) for s in imu})
-    if not imu or (placement is not None and placement not in places):
-        wanted = "an acc or gyro stream" + (f" at '{placement}'" if placement else "")
-        raise ValueError(f"recording '{recording.id}': expected {wanted}, has {_names(recording)}")
-    if placement is None and len(places) > 1:
-        raise ValueError(f"recording '{recording.id}' has wearables at {', '.join(places)}: name one with placement=")
-    return [s for s in imu if placement is None or s.contract.placement == placement]
-
-
-def _reference(recording: Recording, against: str | None) -> Stream:
-    if against is not None and against not in recording.streams:
-        raise ValueError(f"recording '{recording.id}' has no stream '{against}': has {_names(recording)}")
-
-    def rank(stream: Stream) -> int:
-        if stream.contract.modality == "pose":
-            return 0 if stream.contract.units == "m" and len(stream.contract.axes) == 3 else 1
-        return {"depth": 2, "rgb": 3}.get(stream.contract.quantity, 4)
-
-    named = recording.streams.values() if against is None else [recording.streams[against]]
-    best = min(named, key=rank, default=None)
-    if best is None or rank(best) > 3:
-        raise ValueError(f"recording '{recording.id}': expected a pose or video stream, has {_names(recording)}")
-    return best
-
-
-def _names(recording: Recording) -> str:
-    return ", ".join(recording.streams) or "no streams"
+    found = align(felt, list(seen.values()), **options)
+    return replace(found, placement=list(seen)[found.view])
 
 
 def align(
@@ -335,7 +274,7 @@ def _windowed(a: Energy, b: Energy, channels: int, search: _Search) -> Floats:
     """
     positions = (search.first_s + np.arange(search.count) * search.step_s - b.start_s + a.start_s) * search.rate
     low = int(np.floor(positions[0])) - 1
-    lags = int(np.floor(positions[-1])) + 2 - low + 1
+    lags = int(np.floor(positions[-1] + 1e-9)) + 2 - low + 1  # as _cubic rounds
     whole = search.windows * search.size
     own = np.zeros((whole, channels + 1))
     own[: len(a.values), :channels], own[: len(a.values), channels] = a.values, ~a.hidden

@@ -65,7 +65,7 @@ def test_whatever_the_view_a_person_faces_the_same_way():
     assert straight[missing].abs().max() == 0
 
 
-def test_facing_needs_two_joints_in_space():
-    for wrong in ({"across": (1,)}, {"across": (1, 9)}, {"across": (0, 1), "axes": 2}):
-        with pytest.raises(ValueError, match="a left and a right joint"):
-            PoseInput(frames=8, joints=4, slots=2, **wrong)
+@pytest.mark.parametrize(("across", "axes"), [((1,), 3), ((1, 9), 3), ((0, 1), 2)])
+def test_facing_needs_two_joints_in_space(across: tuple[int, ...], axes: int):
+    with pytest.raises(ValueError, match="a left and a right joint"):
+        PoseInput(frames=8, joints=4, slots=2, across=across, axes=axes)

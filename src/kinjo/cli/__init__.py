@@ -297,11 +297,14 @@ def demo(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the picture and the model.")] = Path("demo"),
     as_json: Json = False,
 ) -> None:
-    """Recognise activities from one example each, on real recordings, beside two baselines."""
-    from kinjo.demo import basic_motions, utd_mhad
+    """Recognise activities from one example each: a real watch, then video, pose and a watch in the simulated gym.
 
-    result = basic_motions(out) if data is None else utd_mhad(data, out)
-    give(result.to_dict(), as_json, result.to_text())
+    With DATA, video, pose and IMU are real.
+    """
+    from kinjo import demo as shown
+
+    results = [shown.basic_motions(out), shown.gym(out)] if data is None else [shown.utd_mhad(data, out)]
+    give({"results": [r.to_dict() for r in results]}, as_json, "\n\n".join(r.to_text() for r in results))
 
 
 for verb in (motion.simulate, motion.gym, motion.sync):

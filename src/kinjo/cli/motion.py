@@ -76,9 +76,11 @@ def sync(
     wearable: Annotated[Path, typer.Argument(help="Its table (kinjo simulate), or a corpus: then each recording.")],
     reference: Annotated[Path | None, typer.Argument(help="Movement or video of the same person.")] = None,
     placement: Annotated[str, typer.Option(help="Where the wearable sits; empty: its only place.")] = "",
+    against: Annotated[str, typer.Option(help="Name of the reference's stream; empty: pose, or else video.")] = "",
     recording: Annotated[list[str] | None, typer.Option(help="Corpus: ids; none: all of them.")] = None,
     max_offset: Annotated[float, typer.Option(help="Seconds.")] = 5.0,
     max_drift: Annotated[float, typer.Option(help="Parts per million.")] = 300.0,
+    near: Annotated[float, typer.Option(help="How exact the offset has to be to be told, seconds.")] = 0.06,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="The wearable's table, on the other clock.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw what was compared, .png or .svg.")] = None,
     units: Units = "",
@@ -88,11 +90,13 @@ def sync(
 ) -> None:
     """Find offset and drift between a wearable and a pose or video. Says so, and exits with 3, where it cannot tell."""
     from kinjo.corpus import Corpus
+    from kinjo.energy import energies
     from kinjo.formats.tables import read_table, write_table
     from kinjo.recording import Recording
     from kinjo.sync import sync as align
 
-    how = {"placement": placement or None, "max_offset_s": max_offset, "max_drift_ppm": max_drift}
+    limits: dict[str, Any] = {"max_offset_s": max_offset, "max_drift_ppm": max_drift, "near_s": near}
+    where: dict[str, Any] = {"placement": placement or None, "against": against or None}
     if wearable.is_dir():
         if reference is not None or out is not None or plot is not None:
             raise ValueError(
@@ -105,14 +109,15 @@ def sync(
     else:
         seen = _seen(reference, units, up, frame_rate)
         pairs = [(wearable.name, Recording(wearable.name, read_table(wearable)), seen)]
-    found = {id: align(own, other, **how) for id, own, other in pairs}
+    found = {id: align(own, other, **where, **limits) for id, own, other in pairs}
     if reference is not None:
         _, own, other = pairs[0]
         alignment = found[wearable.name]
         if plot is not None and other is not None:
             from kinjo.evaluate.pictures_motion import plot_alignment
 
-            plot_alignment(own, other, alignment, plot)
+            felt, views = energies(own, other, **where)
+            plot_alignment(alignment, felt, list(views.values())[alignment.view], plot)
         if out is not None and alignment.told:
             write_table(alignment.apply(own).streams, out)
     facts = ("offset_s", "drift_ppm", "confidence", "uncertainty_s", "told", "reason", "placement")
@@ -160,7 +165,7 @@ def gym(
     seed: int = 0,
     as_json: Json = False,
 ) -> None:
-    """Simulate people who exercise: pose, sensors, words and video in a corpus. Interrupted, the same command goes on."""
+    """Simulate people who exercise: pose, sensors, words, video, in a corpus. Interrupted, the same command goes on."""
     from kinjo import corpus
     from kinjo.datasets import gym as simulated
     from kinjo.sensors import DEVICES

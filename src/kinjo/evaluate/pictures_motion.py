@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from kinjo.body import CANONICAL
+from kinjo.energy import Energy, normalised
 from kinjo.motion import Floats, Motion
 from kinjo.recording import Recording
 from kinjo.sensors import IMU
+from kinjo.sync import Alignment
 
 AXES = ("#b5483a", "#3f7f4c", "#1f5a8a")
 """Colours of x, y and z."""
@@ -94,9 +96,9 @@ def plot_recordings(recordings: Sequence[Recording], path: Path, *, title: str =
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    picture = Figure(figsize=(13, 2.1 * len(recordings) + 0.4), layout="constrained")
+    picture = Figure(figsize=(13, 1.5 * len(recordings) + 0.4), layout="constrained")
     FigureCanvasAgg(picture)
-    grid = picture.add_gridspec(len(recordings), 3, width_ratios=[5, 4, 4])
+    grid = picture.add_gridspec(len(recordings), 3, width_ratios=[6, 5, 3])
     for row, recording in enumerate(recordings):
         label = recording.segments[0].label if recording.segments else recording.id
         film, figures, readings = (picture.add_subplot(grid[row, k]) for k in range(3))
@@ -146,3 +148,46 @@ def _accelerometer(panel: Any, recording: Recording) -> None:
     panel.set_title(f"{str(acc.contract.placement).replace('_', ' ')}, {acc.contract.units}", fontsize=8, loc="right")
     panel.tick_params(labelsize=7)
     panel.spines[["top", "right"]].set_visible(False)
+
+
+def plot_alignment(
+    found: Alignment, felt: Energy, seen: Energy, path: Path, *, truth_s: float | None = None, seconds: float = 30.0
+) -> None:
+    """The energies of a wearable and of what was seen, before and after, where most goes on; the evidence by offset.
+
+    ``truth_s``: the true offset, where it is known.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    mine, other = (normalised(energy, 25.0) for energy in (felt, seen))
+    clocks = [energy.start_s + np.arange(len(energy.values)) / energy.rate_hz for energy in (mine, other)]
+    width = min(round(seconds * other.rate_hz), len(other.values))
+    start = int(np.convolve(other.values[:, 0] ** 2, np.ones(width), "valid").argmax())
+    span = clocks[1][start], clocks[1][start + width - 1]
+    picture = Figure(figsize=(9, 6.5), layout="constrained")
+    FigureCanvasAgg(picture)
+    panels = [picture.add_subplot(3, 1, 1 + k) for k in range(3)]
+    told = f"after {found.offset_s:+.3f} s and {found.drift_ppm:+.0f} ppm" if found.told else "best guess: cannot tell"
+    moved = found.reference_time(clocks[0])
+    for panel, times, title in ((panels[0], clocks[0], "as the clocks say"), (panels[1], moved, told)):
+        panel.plot(clocks[1], other.values[:, 0], color=_LEFT, linewidth=1.5, label="seen")
+        panel.plot(times, mine.values[:, 0], color=_RIGHT, linewidth=1, label=f"felt, {found.placement or 'wearable'}")
+        panel.set_xlim(*span)
+        panel.set_yticks([])
+        panel.set_ylabel("energy", fontsize=9)
+        panel.set_title(title, fontsize=10, color=_INK)
+    panels[0].legend(loc="upper right", frameon=False, ncols=2, fontsize=8)
+    panels[1].set_xlabel("seconds on the reference's clock", fontsize=9)
+    panels[2].plot(found.offsets, found.evidence, color=_INK, linewidth=1)
+    if truth_s is not None:
+        panels[2].axvline(truth_s, color=_LEFT, linewidth=3, alpha=0.5, label=f"truth {truth_s:+.3f} s")
+        panels[2].legend(loc="upper right", frameon=False, fontsize=8)
+    panels[2].set_title(f"confidence {found.confidence:.3f}", fontsize=10, color=_INK)
+    panels[2].set_xlabel("offset, s", fontsize=9)
+    panels[2].set_ylabel("evidence", fontsize=9)
+    for panel in panels:
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.tick_params(labelsize=8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.savefig(path, dpi=110)
