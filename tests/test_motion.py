@@ -275,3 +275,20 @@ def test_quaternions_and_back_without_leaps(seed: int) -> None:
 def test_the_segments_have_the_sides_of_the_joints() -> None:
     assert all(swap_side(segment) in SEGMENTS for segment in SEGMENTS)
     assert all(joint in CANONICAL.joints for segment in SEGMENTS for joint in joints_of(segment))
+
+
+def test_a_joint_that_is_never_known_lies_at_the_one_above_in_a_stream():
+    """Else a foot that COCO lacks would come back at the origin, and be simulated there."""
+    missing = np.zeros((30, 17), bool)
+    lacking = ("head", "left_foot", "right_foot", "right_ankle")
+    missing[:, [J[joint] for joint in lacking]] = True
+    missing[4:6, J["left_wrist"]] = True
+    joints = np.where(missing[..., None], 0.0, STANDING)
+    stream = Motion(joints, 30.0, None, missing).stream()
+    values = stream.values()
+    for joint, above in (("head", "neck"), ("left_foot", "left_ankle"), ("right_ankle", "right_knee")):
+        np.testing.assert_array_equal(values[:, J[joint]], values[:, J[above]])
+    np.testing.assert_array_equal(values[:, J["right_foot"]], values[:, J["right_knee"]])
+    assert stream.mask().nonzero()[0].tolist() == [4, 5]
+    frames = segment_frames(Motion.of_stream(stream).positions[:3])
+    np.testing.assert_allclose(frames, np.broadcast_to(np.eye(3), frames.shape), atol=1e-6)

@@ -50,6 +50,13 @@ def test_half_of_the_amplitude_is_left_at_the_cutoff(cutoff: float, rate: float)
         assert least <= left <= most
 
 
+@pytest.mark.parametrize("rate", [30.0, 120.0, 480.0])
+def test_what_stands_still_stands_still_anywhere(rate: float) -> None:
+    for place in (0.0, 1.5, -300.0):
+        curve = fit(np.full((200, 1), place), rate, rate / 2)
+        assert np.abs(curve(np.linspace(0, 199 / rate, 99), 2)).max() < 1e-6 * max(1.0, abs(place))
+
+
 def test_at_the_nyquist_frequency_nothing_is_smoothed() -> None:
     values = np.random.default_rng(0).normal(size=(50, 2))
     for cutoff in (15.0, 40.0):
@@ -107,6 +114,19 @@ def test_a_gap_at_an_end_is_as_if_the_clip_ended_there() -> None:
     times = np.arange(40, 150) / 60.0
     cut = fit(values[40:], 60.0, 6.0)(times - 40 / 60, 2)
     np.testing.assert_allclose(fit(values, 60.0, 6.0, weights)(times, 2), cut, atol=2e-3 * np.abs(cut).max())
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([5.0, 60.0, 480.0, 2000.0]), st.floats(-5, 1), st.booleans())
+def test_there_is_always_a_curve(seed: int, rate: float, strength: float, wide: bool) -> None:
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(8, 300))
+    start, gap = rng.integers(0, n), rng.integers(0, n - 6)
+    weights = np.ones(n)
+    weights[start : start + gap] = 0
+    weights[:4] = 1
+    cutoff = 10**strength * rate * (10 ** rng.uniform(-1, 1, n) if wide else np.ones(n))
+    curve = fit(rng.normal(size=(n, 2)), rate, cutoff, weights)
+    assert np.isfinite(curve(np.linspace(0, (n - 1) / rate, 99), 2)).all()
 
 
 def test_weights_below_one_count_less() -> None:

@@ -103,12 +103,19 @@ class Motion:
         return cls.of(values, contract.skeleton or "canonical", contract.rate_hz)
 
     def stream(self, name: str = "pose", start_s: float = 0.0) -> Stream:
-        """The positions as a pose stream; a frame with any missing joint that is known elsewhere is missing."""
+        """The positions as a pose stream; a frame with any missing joint that is known elsewhere is missing.
+
+        A joint that is never known lies at the nearest one above it that is: a stream cannot say that it is not there.
+        """
         if self.positions.ndim != 3:
             raise ValueError(f"a stream holds one body, given positions {self.positions.shape}")
         contract = Contract("pose", "position", "m", self.rate_hz, skeleton=CANONICAL.name)
+        joints = self.positions.astype(np.float32)
+        for joint, parent in zip(CANONICAL.joints, CANONICAL.parents, strict=True):
+            if joint in self.lacking and parent >= 0:
+                joints[:, J[joint]] = joints[:, parent]  # parents come first
         missing = None if self.missing is None else np.asarray(self.missing[:, ~self.missing.all(0)].any(1))
-        return Stream.of(name, contract, self.positions.astype(np.float32), start_s=start_s, missing=missing)
+        return Stream.of(name, contract, joints, start_s=start_s, missing=missing)
 
     def recording(self, id: str, **facts: Any) -> Recording:
         """A recording with this pose; ``facts`` are other fields of ``Recording``."""

@@ -29,7 +29,7 @@ STIFFEST = 1e10
 LONGEST = 8.0
 """Clips to a period of the cut-off, at most: what is left of a clip is then a cubic, as for any cut-off below."""
 FAINT = 1e-12
-"""Pull of a straight line inside a gap, over the penalty: nothing to a short gap, something to hold on to in a long."""
+"""Pull of a straight line in a gap, over the highest penalty: nothing to a short gap, a hold to a long one."""
 _AT_KNOTS = np.array([1.0, 26.0, 66.0, 26.0, 1.0]) / 120
 # Row j: the quintic B-spline's piece that weighs coefficient i + j between knots i and i + 1, powers of u = 0 ... 5.
 _PIECES = np.array([
@@ -89,13 +89,15 @@ def fit(values: Floats, rate_hz: float, cutoff_hz: float | Floats, weights: NDAr
     if not np.isfinite(values[seen]).all():
         raise ValueError("values are not finite: give them weight 0")
     cutoff = np.maximum(cutoff, rate_hz / (LONGEST * n))
+    middle = values[seen].mean(0)  # far from the origin as exact as near to it
+    values = values - middle
     every = max(1, min(int(rate_hz / (COARSEST * cutoff.max())), (n - 1) // 4))
     penalty = every * np.minimum(smoothing(cutoff, rate_hz / every), STIFFEST)
     if not seen.all():
         where = np.flatnonzero(seen)
         lines = [np.interp(np.arange(n), where, column) for column in values[seen].T]
         values = np.where(seen[:, None], values, np.stack(lines, axis=1))
-        weigh = np.where(seen, weigh, np.minimum(FAINT * penalty, 1e-3))
+        weigh = np.where(seen, weigh, min(FAINT * penalty.max(), 1e-3))
     knots = -(-(n - 1) // every) + 1
     bands = _penalty(penalty[np.minimum(np.arange(knots) * every, n - 1)])
     right = np.zeros((knots + 4, values.shape[1]))
@@ -106,7 +108,7 @@ def fit(values: Floats, rate_hz: float, cutoff_hz: float | Floats, weights: NDAr
             right[j : j + count] += (basis[j] * weight)[:, None] * value
             for lag in range(DEGREE + (phase > 0) - j):
                 bands[lag, j : j + count] += basis[j] * basis[j + lag] * weight
-    return Spline(solveh_banded(bands, right, lower=True, check_finite=False), rate_hz / every)
+    return Spline(middle + solveh_banded(bands, right, lower=True, check_finite=False), rate_hz / every)
 
 
 def _basis(u: Floats, derivative: int = 0) -> Floats:
