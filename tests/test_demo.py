@@ -69,7 +69,7 @@ def test_the_gym_is_recognised_from_all_it_shows(tmp_path: Path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(demo, "gym_recipe", lambda: replace(gym_recipe(), pretrain=short, finetune=short))
         patch.setattr(demo, "EPISODES", 60)
-        result = demo.gym(tmp_path, clips=112, progress=False)
+        result = demo.gym(tmp_path, clips=112, people=4, progress=False)
     torch.set_num_threads(threads)
     assert list(result.accuracy)[:2] == ["kinjo, watch", "kinjo, watch + pose + depth"]
     assert result.accuracy["kinjo, watch + pose + depth"] > 0.35

@@ -203,3 +203,14 @@ def test_a_file_that_is_no_text_says_so(tmp_path: Path):
 def test_no_file_says_where_recipes_are(tmp_path: Path):
     with pytest.raises(ValueError, match=r"none\.toml: no such recipe.*recipes/"):
         Recipe.load(tmp_path / "none.toml")
+
+
+def test_joints_across_come_as_a_list():
+    plan = Recipe("x", {"pose": PoseInput(joints=17, across=(9, 13))}, mumae.tiny({"pose": PoseInput(joints=17)}))
+    written = plan.to_dict()
+    written["inputs"]["pose"]["across"] = [9, 13]
+    assert Recipe.from_dict(written).inputs["pose"] == plan.inputs["pose"]
+    for wrong in ([9], ["a", "b"], 9, [9, 13.5]):
+        written["inputs"]["pose"]["across"] = wrong
+        with pytest.raises(ValueError, match="across"):
+            Recipe.from_dict(written)

@@ -30,7 +30,7 @@ from kinjo.sensors import WATCH
 from kinjo.train import Schedule
 
 EPISODES = 2_000
-CLIPS, PEOPLE = 196, 24
+CLIPS, PEOPLE = 252, 12
 """Of the simulated gym, and how many people do them."""
 EXERCISES, TESTED = 28, 10
 """All exercises of the gym; the first of them, those of MM-Fit, are never trained on."""
@@ -168,7 +168,9 @@ def utd_mhad(data: Path, out: Path, *, progress: bool = True) -> DemoResult:
     return finished(DemoResult(title, protocol.describe(), accuracy, interval, time.monotonic() - start, picture))
 
 
-def gym(out: Path, *, clips: int = CLIPS, seed: int = 0, progress: bool = True) -> DemoResult:
+def gym(
+    out: Path, *, clips: int = CLIPS, people: int = PEOPLE, seed: int = 0, progress: bool = True
+) -> DemoResult:  # fmt: skip
     """The simulated gym: video (depth), pose and a watch at once; ten exercises never trained on, one example each.
 
     Nobody was measured: this shows that the whole runs, not how well people are recognised.
@@ -177,10 +179,10 @@ def gym(out: Path, *, clips: int = CLIPS, seed: int = 0, progress: bool = True) 
     names = simulated.NAMES[:EXERCISES]
     camera = simulated.Camera.around(35.0, height=64, width=64, distance_m=4.0)
     made = simulated.clips(
-        clips, seed, names=names, people=PEOPLE, repetitions=(2, 3), seconds=(4.0, 6.0), placements=("right_wrist",),
+        clips, seed, names=names, people=people, repetitions=(2, 3), seconds=(4.0, 6.0), placements=("right_wrist",),
         sensors={"right_wrist": WATCH}, video=camera, video_rate_hz=6.0, kinds=("depth",),
     )  # fmt: skip
-    origin = f"gym, clips of seed {seed}"
+    origin = f"gym, clips of {people} people, seed {seed}"
     store = corpus.write(made, out / "corpus-gym", video=corpus.VideoSize(48), origin=origin, progress=progress)
     large = simulated.Camera.around(35.0, height=120, width=110, distance_m=3.2)
     shown = simulated.clips(4, seed + 1, names=names[:TESTED], placements=("right_wrist",), video=large)
@@ -226,7 +228,7 @@ def gym_recipe() -> Recipe:
         "depth": VideoInput("depth", frames=16, size=32, tubelet=(4, 8, 8), reads="motion"),
     }
     short = Schedule(steps=40, batch_size=32)
-    return Recipe("demo-gym", inputs, mumae.tiny(inputs), pretrain=short, finetune=replace(short, steps=220))
+    return Recipe("demo-gym", inputs, mumae.tiny(inputs), pretrain=short, finetune=replace(short, steps=320))
 
 
 def utd_recipe() -> Recipe:

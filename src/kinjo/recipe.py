@@ -134,7 +134,12 @@ def _build(cls: Any, values: Any, where: str, **more: Any) -> Any:
 
 
 def _alike(example: Any, value: Any) -> bool:
-    """Whether ``value`` is of the kind of ``example``: a whole number may stand for a fraction, a list for a tuple."""
+    """Whether ``value`` is of the kind of ``example``: a whole number may stand for a fraction, a list for a tuple.
+
+    An empty tuple stands for whole numbers, however many.
+    """
+    if example == ():
+        return isinstance(value, list | tuple) and all(type(v) is int for v in value)
     if isinstance(example, tuple):
         same = isinstance(value, list | tuple) and len(value) == len(example)
         return same and all(_alike(e, v) for e, v in zip(example, value, strict=True))
@@ -144,7 +149,7 @@ def _alike(example: Any, value: Any) -> bool:
 def _exact(example: Any, value: Any) -> Any:
     """``value`` as a recipe in Python would have it: lists as tuples, and whole numbers for fractions as fractions."""
     if isinstance(value, list | tuple):
-        return tuple(map(_exact, example, value)) if isinstance(example, tuple) else tuple(value)
+        return tuple(map(_exact, example, value)) if isinstance(example, tuple) and example else tuple(value)
     return float(value) if type(example) is float else value
 
 
