@@ -10,7 +10,9 @@ import pytest
 
 from kinjo import checks
 from kinjo.datasets import DatasetError, gym
-from kinjo.datasets.gym.session import known
+from kinjo.datasets.gym.record import _drawn_floor
+from kinjo.datasets.gym.session import Task, known, single
+from kinjo.motion import J
 from kinjo.recording import Recording, Segment
 from kinjo.sensors import PHONE_IN_POCKET, WATCH
 
@@ -197,3 +199,14 @@ def test_it_is_a_dataset(tmp_path: Path) -> None:
         gym.recordings(tmp_path, only=["p99_r0"])
     with pytest.raises(DatasetError, match="modalities"):
         gym.recordings(tmp_path, modalities=("text",))
+
+
+@pytest.mark.parametrize("label", ["walking upstairs", "walking downstairs"])
+def test_feet_stay_above_the_floor_that_is_drawn(label: str):
+    """No stairs are drawn: the floor follows, smoothly, below the lower foot."""
+    made = single(gym.someone(3), Task(label, 6, 8.0, ()), np.random.default_rng(1))
+    at = np.arange(0, len(made.motion.positions), 4)
+    floor = _drawn_floor(made, made.motion.rate_hz / 4, at)
+    ankles = made.motion.positions[at][:, [J["left_ankle"], J["right_ankle"]], 1].min(1)
+    assert (ankles - floor).min() > made.person.lengths["ankle"] - 0.02
+    assert np.abs(np.diff(floor)).max() < 0.1

@@ -18,7 +18,7 @@ from kinjo.datasets.gym.scene import Scene
 from kinjo.datasets.gym.score import Span
 from kinjo.datasets.gym.session import FAULTY, INNER_HZ, Session, Task, known, perform, plan, single
 from kinjo.datasets.gym.words import describe
-from kinjo.motion import Motion
+from kinjo.motion import J, Motion
 from kinjo.recording import Contract, Recording, Segment, Stream
 from kinjo.sensors import SensorModel
 from kinjo.simulate import virtual_imu
@@ -164,13 +164,25 @@ def _segment(span: Span, rng: np.random.Generator, end_s: float) -> Segment:
     return Segment(span.start_s, min(span.end_s, end_s), span.label, said, span.repetitions)
 
 
+def _drawn_floor(session: Session, rate_hz: float, at: NDArray[np.intp]) -> NDArray[Any]:
+    """Height ``(len(at),)`` of the floor that is drawn: no stairs are, so on them it keeps below the lower foot."""
+    floor = session.floor[at]
+    if np.ptp(session.floor) == 0:
+        return floor
+    ankles = session.motion.positions[at][:, [J["left_ankle"], J["right_ankle"]], 1].min(1)
+    sunk = np.maximum(floor + session.person.lengths["ankle"] - ankles, 0.0)
+    half = max(1, round(0.3 * rate_hz))
+    deepest = np.lib.stride_tricks.sliding_window_view(np.pad(sunk, 2 * half, "edge"), 2 * half + 1).max(1)
+    return floor - np.convolve(deepest, np.full(2 * half + 1, 1 / (2 * half + 1)), "valid")
+
+
 def _film(session: Session, rng: np.random.Generator, capture: _Capture, camera: Camera) -> dict[str, Stream]:
     """Streams ``video.<kind>``: nothing is rendered before it is read."""
     motion, rate = session.motion, capture.video_rate_hz
     times = np.arange(round((len(motion.positions) - 1) / motion.rate_hz * rate)) / rate
     at = np.minimum(np.round(times * motion.rate_hz).astype(int), len(motion.positions) - 1)
     spot = motion.positions[0, 0] * [1.0, 0.0, 1.0]
-    level = np.stack([0 * times, session.floor[at], 0 * times], -1)
+    level = np.stack([0 * times, _drawn_floor(session, rate, at), 0 * times], -1)
     positions = motion.positions[at] - spot - level[:, None]
     rotations = None if motion.rotations is None else motion.rotations[at].astype(np.float32)
     scene, cameras = Scene.random(rng, positions), following(camera, positions, rate)
