@@ -140,3 +140,13 @@ def test_every_joint_but_the_root_is_carried():
     assert turned.rotations.shape[-3] == len(SEGMENTS)
     moved = amplified(turned, 1.3)
     assert (np.abs(moved.positions - turned.positions).max((0, 2)) > 1e-6).sum() >= 3
+
+
+def test_a_joint_missing_for_a_while_moves_no_other():
+    motion = waving()
+    missing = np.zeros((90, 17), bool)
+    missing[30:33, J["left_wrist"]] = True
+    gappy = Motion(np.where(missing[..., None], 0.0, motion.positions), 30.0, None, missing)
+    whole, part = amplified(motion, 1.3), amplified(gappy, 1.3)
+    others = [i for joint, i in J.items() if joint != "left_wrist"]
+    np.testing.assert_allclose(part.positions[:, others], whole.positions[:, others], atol=1e-3)

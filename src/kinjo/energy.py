@@ -92,8 +92,8 @@ def energies(
     wearable = _wearable(recording, placement)
     seen = _reference(recording if reference is None else reference, against)
     flat = seen.contract.modality == "video" or seen.contract.units != "m" or len(seen.contract.axes) != 3
-    unsigned = any(s.contract.gravity is False for s in wearable)
-    felt, where = imu_energy(wearable, unsigned=flat or unsigned), str(wearable[0].contract.placement)
+    gravity = all(s.contract.gravity is not False for s in wearable)
+    felt, where = imu_energy(wearable, unsigned=flat), str(wearable[0].contract.placement)
     if seen.contract.modality == "video":
         return felt, {where: video_energy(seen)}
     quantities = [q for q in ("gyro", "acc") if any(s.contract.quantity == q for s in wearable)]
@@ -101,7 +101,7 @@ def energies(
     found = {}
     for place in places:
         try:
-            found[place] = pose_energy(seen, place, quantities=quantities, unsigned=unsigned)
+            found[place] = pose_energy(seen, place, quantities=quantities, gravity=gravity)
         except ValueError:
             if len(places) == 1:
                 raise
@@ -202,9 +202,11 @@ def _uniform(values: Floats, stream: Stream) -> Energy:
 
 
 def pose_energy(
-    pose: Stream | Motion, placement: str, *, quantities: Sequence[str] = ("gyro", "acc"), unsigned: bool = False
+    pose: Stream | Motion, placement: str, *, quantities: Sequence[str] = ("gyro", "acc"), gravity: bool = True
 ) -> Energy:
     """What a virtual IMU at ``placement`` would read: magnitudes of ``quantities``, ``(n, len(quantities))``.
+
+    Without ``gravity`` its accelerometer gives acceleration alone, as the wearable's has to.
 
     A pose that is flat, or not in metres, has the mean speed of the joints near the placement instead (all joints for
     ``unknown``), ``(n, 1)``. ``ValueError`` where the pose does not show the placement.
@@ -212,10 +214,9 @@ def pose_energy(
     if isinstance(pose, Stream) and (pose.contract.units != "m" or len(pose.contract.axes) != 3):
         return _joint_speed(pose, placement)
     motion, start = _motion(pose) if isinstance(pose, Stream) else (pose, 0.0)
-    imu = virtual_imu(motion, placement, POSE_RATE_HZ, cutoff_hz=min(CUTOFF_HZ, 0.45 * motion.rate_hz))
+    cutoff = min(CUTOFF_HZ, 0.45 * motion.rate_hz)
+    imu = virtual_imu(motion, placement, POSE_RATE_HZ, cutoff_hz=cutoff, gravity=gravity)
     readings = {"gyro": np.linalg.norm(imu.gyro, axis=-1), "acc": np.linalg.norm(imu.acc, axis=-1)}
-    if unsigned:
-        readings["acc"] = np.abs(readings["acc"] - GRAVITY)
     return Energy(np.stack([readings[q] for q in quantities], axis=-1), POSE_RATE_HZ, start, imu.missing)
 
 

@@ -93,8 +93,10 @@ class Motion:
 
     @classmethod
     def of_stream(cls, stream: Stream) -> Motion:
-        """From a pose stream of a recording: 3-D, metres, at a uniform rate."""
+        """From a pose stream of a recording: 3-D, metres, at a uniform rate; ``ValueError`` for others."""
         contract = stream.contract
+        if stream.times is not None:
+            raise ValueError(f"stream '{stream.name}': its clock is uneven: run kinjo.signal.regularize first")
         if contract.modality != "pose" or contract.units != "m" or len(contract.axes) != 3:
             raise ValueError(f"stream '{stream.name}': expected a 3-D pose in m, given {contract}")
         values = np.array(stream.values(), np.float64)
@@ -180,12 +182,12 @@ def joints_of(segment: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*joints_of(PARENTS[segment]), *own)))
 
 
-def segment_frames(positions: Floats, lacking: Collection[str] = ()) -> Floats:
+def segment_frames(positions: Floats, lacking: Collection[str] = (), *, rest: bool = False) -> Floats:
     """Rotations ``(..., 15, 3, 3)`` of ``SEGMENTS`` from joints ``(..., 17, 3)``; see ``frame_of``."""
-    return np.stack([frame_of(segment, positions, lacking) for segment in SEGMENTS], axis=-3)
+    return np.stack([frame_of(segment, positions, lacking, rest=rest) for segment in SEGMENTS], axis=-3)
 
 
-def frame_of(segment: str, positions: Floats, lacking: Collection[str] = ()) -> Floats:
+def frame_of(segment: str, positions: Floats, lacking: Collection[str] = (), *, rest: bool = False) -> Floats:
     """The frame ``(..., 3, 3)`` of one segment, from segment to world, from joints ``(..., 17, 3)`` of one moment.
 
     The trunk's comes from hips, shoulders and neck. A limb's ``y`` is its bone; its turn about the bone is that of the
@@ -194,10 +196,13 @@ def frame_of(segment: str, positions: Floats, lacking: Collection[str] = ()) -> 
 
     Every frame depends on its own moment alone and turns with the body. Where joints coincide, or are ``lacking``
     (no such joint in the skeleton), a segment is turned as the one it hangs on.
+
+    ``rest``: the joints are those of a rest pose (arms hanging or held sideways), from which a file's turns count; an
+    arm is then turned as if it had been raised from hanging straight to where it is.
     """
     if segment not in PARENTS:
         return _trunk(segment, positions)
-    parent = frame_of(PARENTS[segment], positions, lacking)
+    parent = frame_of(PARENTS[segment], positions, lacking, rest=rest)
     if segment not in BONES or not set(BONES[segment]).isdisjoint(lacking):
         return parent
     start, end = (positions[..., J[joint], :] for joint in BONES[segment])
@@ -206,7 +211,7 @@ def frame_of(segment: str, positions: Floats, lacking: Collection[str] = ()) -> 
     if segment.endswith("_foot"):
         return _swing(parent[..., 0], _unit(end - start, parent[..., 0]), parent[..., 2]) @ parent
     down = _unit(end - start, -parent[..., 1])
-    if segment not in HINGES:
+    if segment not in HINGES or rest:
         return _swing(-parent[..., 1], down, parent[..., 2]) @ parent
     # The shortest way has no answer for the opposite direction. Put that where no limb goes: backwards and inwards.
     outward = 1.0 if segment.startswith("right") else -1.0

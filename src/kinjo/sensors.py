@@ -20,7 +20,8 @@ class IMU:
     """Readings of one placement, or of several in step (leading dimensions).
 
     ``acc (..., n, 3)`` specific force in m/s², ``gyro (..., n, 3)`` rad/s, both in the sensor's axes; sample ``k`` lies
-    ``k / rate_hz`` seconds after the first. ``missing (n,)`` is ``True`` where there is no reading.
+    ``k / rate_hz`` seconds after the first. ``missing (n,)`` is ``True`` where there is no reading. Without ``gravity``
+    the accelerometer's numbers are acceleration alone, as some phones give it.
     """
 
     acc: Floats
@@ -28,6 +29,7 @@ class IMU:
     rate_hz: float
     placement: str
     missing: NDArray[np.bool_] | None = None
+    gravity: bool = True
 
     def streams(self, start_s: float = 0.0) -> dict[str, Stream]:
         """``<placement>.acc`` and ``<placement>.gyro`` of one sensor, float32, zero where missing."""
@@ -35,7 +37,7 @@ class IMU:
             raise ValueError(f"a stream holds one sensor, given readings {self.acc.shape}")
         out = {}
         for quantity, units, values in (("acc", "m/s^2", self.acc), ("gyro", "rad/s", self.gyro)):
-            gravity = True if quantity == "acc" else None
+            gravity = self.gravity if quantity == "acc" else None
             contract = Contract("imu", quantity, units, self.rate_hz, placement=self.placement, gravity=gravity)
             name = f"{self.placement}.{quantity}"
             kept = values.astype(np.float32)

@@ -80,6 +80,7 @@ def virtual_imu(
     offset_m: ArrayLike = (0.0, 0.0, 0.0),
     mounting: ArrayLike | None = None,
     cutoff_hz: float | None = None,
+    gravity: bool = True,
     model: SensorModel | None = None,
     rng: np.random.Generator | None = None,
 ) -> IMU:
@@ -88,7 +89,8 @@ def virtual_imu(
     ``offset_m`` moves it away from the placement's site, in the segment's axes (``(0.1, 0, 0)``: 10 cm in front of
     it). ``mounting (3, 3)`` turns sensor axes into segment axes. ``cutoff_hz`` is where the smoothing of the
     movement halves an amplitude; ``None`` chooses it from the data (``spline.choose_cutoff``).
-    ``model`` adds the faults of a device, drawn from ``rng``.
+    Without ``gravity`` the accelerometer gives acceleration alone. ``model`` adds the faults of a device, drawn from
+    ``rng``.
 
     Turning comes from ``motion.rotations`` where they are known, else from the joints (``motion.frame_of``). A joint
     that is missing for longer than ``LONGEST_GAP_S`` makes its samples missing. ``ValueError`` for a placement that
@@ -112,10 +114,10 @@ def virtual_imu(
     frames, origins = zip(*(body.at(times + step) for step in (-STEP_S, 0.0, STEP_S)), strict=True)
     before, now, after = (o + (f @ offset[:, None])[..., 0] for f, o in zip(frames, origins, strict=True))
     lever = (after - 2 * now + before) / STEP_S**2
-    force = lever + np.array([0.0, GRAVITY, 0.0])
+    force = lever + np.array([0.0, GRAVITY if gravity else 0.0, 0.0])
     gyro = _turning(np.swapaxes(frames[0], -1, -2) @ frames[2]) / (2 * STEP_S)
     acc = (force[..., None, :] @ frames[1])[..., 0, :]
-    imu = IMU(acc @ turn, gyro @ turn, rate_hz, placement, _unknown(motion, site, times))
+    imu = IMU(acc @ turn, gyro @ turn, rate_hz, placement, _unknown(motion, site, times), gravity)
     return imu if model is None or rng is None else degrade(imu, model, rng)
 
 

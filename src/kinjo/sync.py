@@ -88,8 +88,9 @@ class Alignment:
     def apply(self, given: _Given, prefix: str = "") -> _Given:
         """A stream of the wearable on the reference's clock; of a recording, its IMU streams named ``prefix...``.
 
-        Samples are not touched: a stream starts elsewhere, and where drift moves it by more than a fifth of a period
-        it gets times of its own. ``ValueError`` where nothing was told, or no stream has such a name.
+        Segments stay where they are: they are taken to be on the reference's clock. Samples are not touched: a stream
+        starts elsewhere, and where drift moves it by more than a fifth of a period it
+        gets times of its own. ``ValueError`` where nothing was told, or no stream has such a name.
         """
         if not self.told:
             raise ValueError(f"nothing was told that could be applied: {self.reason}")

@@ -105,6 +105,9 @@ def amplified(motion: Motion, factor: float) -> Motion:
     from scipy.spatial.transform import Rotation
 
     positions = motion.positions
+    if motion.missing is not None:  # bridged, so that no joint lies at the origin for a while
+        times = np.arange(positions.shape[-3]) / motion.rate_hz
+        positions = _resampled(positions, motion.missing, times, motion.rate_hz)
     turned = segment_frames(positions, motion.lacking) if motion.rotations is None else motion.rotations
     new = turned.copy()
     for segment in SEGMENTS[1:]:

@@ -121,3 +121,11 @@ def test_an_unknown_suffix_and_no_file(tmp_path: Path):
         read_motion(written(tmp_path, "x", "m.fbx"))
     with pytest.raises(FormatError, match="a file"):
         read_motion(tmp_path / "none.bvh")
+
+
+@pytest.mark.parametrize("text", [",,,,\n", ";\n;\n", "\t,\n"])
+def test_a_cleared_table_is_refused(text: str, tmp_path: Path):
+    path = tmp_path / "empty.csv"
+    path.write_text(text)
+    with pytest.raises(FormatError, match=r"empty\.csv"):
+        read_motion(path, rate_hz=100.0)

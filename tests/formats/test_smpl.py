@@ -100,3 +100,31 @@ def test_what_is_no_movement_is_refused(damage: str, tmp_path: Path):
         path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(FormatError, match=r"x\.npz"):
         read_motion(path)
+
+
+def test_arms_lowered_from_the_rest_pose_face_forward():
+    """A T-pose's arms were raised sideways: hanging again, every segment's x points forward."""
+    motion = smpl_motion(turns(), places(), 60.0)
+    assert motion.rotations is not None
+    trunk = motion.rotations[0, SEGMENTS.index("chest")]
+    for side in ("left", "right"):
+        for segment in ("upper_arm", "forearm", "hand"):
+            frame = motion.rotations[0, SEGMENTS.index(f"{side}_{segment}")]
+            np.testing.assert_allclose(frame, trunk, atol=0.15, err_msg=f"{side} {segment}")
+
+
+def test_what_cannot_be_said_of_smpl_is_refused(tmp_path: Path):
+    path = tmp_path / "x.npz"
+    np.savez(path, poses=turns().reshape(60, -1), trans=places(), mocap_framerate=60.0)
+    for said in ({"units": "cm"}, {"left_handed": True}, {"joints": {"head": "x"}}):
+        with pytest.raises(FormatError, match="Leave out"):
+            read_motion(path, **said)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rate", [np.array("fast"), np.array(1j), np.array([60.0, 60.0])])
+def test_a_rate_that_is_none_is_asked_for(rate: np.ndarray, tmp_path: Path):
+    path = tmp_path / "x.npz"
+    np.savez(path, poses=turns().reshape(60, -1), trans=places(), mocap_framerate=rate)
+    with pytest.raises(FormatError, match="rate_hz="):
+        read_motion(path)
+    assert read_motion(path, rate_hz=60.0).rate_hz == 60.0

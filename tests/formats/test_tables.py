@@ -1,6 +1,7 @@
 """Tables of wearable streams: what is written comes back, and what is not one is refused with what to do."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -92,3 +93,12 @@ def test_pose_is_no_table(tmp_path: Path):
     contract = Contract("pose", "position", "m", 30.0, skeleton="canonical")
     with pytest.raises(ValueError, match="axes"):
         write_table({"pose": Stream.of("pose", contract, np.zeros((5, 17, 3), np.float32))}, tmp_path / "t.csv")
+
+
+def test_a_clock_that_drifts_since_1970_stays(tmp_path: Path):
+    """The nominal rate is right to 200 ppm: after an hour that is most of a second."""
+    times = 1.7e9 + np.arange(36_000) / 10.0 * (1 + 200e-6)
+    contract = imu(2).streams()["left_wrist.acc"].contract
+    stream = Stream.of("a", replace(contract, rate_hz=10.0), np.zeros((36_000, 3), np.float32), times=times)
+    write_table({"a": stream}, tmp_path / "t.parquet")
+    np.testing.assert_allclose(read_table(tmp_path / "t.parquet")["a"].clock(), times, atol=1e-6, rtol=0)

@@ -24,7 +24,9 @@ Skeleton = Annotated[Path | None, typer.Option(help="The .asf of an .amc; empty:
 
 
 def simulate(
-    file: Annotated[Path, typer.Argument(metavar="MOTION", help="Movement: .bvh, .amc, .c3d, .csv of markers.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="MOTION", help="Movement: .bvh, .amc, .c3d, .csv or .txt of markers, SMPL's .npz.")
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", help="The table of readings, .parquet or .csv.")],
     placement: Annotated[list[str], typer.Option(help="Where a sensor sits; give it again for more.")],
     rate: Annotated[float, typer.Option(help="Readings per second.")] = 50.0,

@@ -35,7 +35,8 @@ class PoseInput:
     quantity: Literal["position"] = "position"
 
     def __post_init__(self) -> None:
-        if self.across and (len(self.across) != 2 or self.axes != 3 or max(self.across) >= self.joints):
+        pair = len(set(self.across)) == len(self.across) == 2 and all(type(joint) is int for joint in self.across)
+        if self.across and not (pair and self.axes == 3 and min(self.across) >= 0 and max(self.across) < self.joints):
             raise ValueError(f"across: expected a left and a right joint of a 3-D pose, given {self.across}")
         object.__setattr__(self, "across", tuple(self.across))  # a recipe's list
 

@@ -172,6 +172,8 @@ def read_markers(path: Path, said: Said | None = None) -> Motion:
     file = path.name
     lines = read_text(path).splitlines()
     rows = [i for i, line in enumerate(lines) if line.strip(" \t,;")]
+    if not rows:
+        raise FormatError(file, "", "rows of numbers", "empty ones", "Export the table again.")
     delimiter = next((mark for mark in ("\t", ";", ",") if mark in lines[rows[0]] + lines[rows[-1]]), None)
     cells = [[cell.strip() for cell in lines[i].split(delimiter)] for i in rows[:12]]
     if cells and _numeric(cells[0]):

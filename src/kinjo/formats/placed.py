@@ -98,7 +98,7 @@ def _constants(
 ) -> Floats:
     """``(15, 3, 3)``: from each segment's frame to that of the joint that carries it."""
     if placing.upright(rest) is not None:
-        return segment_frames(np.nan_to_num(rest[0]), lacking)
+        return segment_frames(np.nan_to_num(rest[0]), lacking, rest=True)
     said.note(f"{file}: the rest pose does not stand; segment frames are fitted to the movement")
     step = max(1, len(positions) // 500)
     frames = segment_frames(np.nan_to_num(positions[::step]), lacking)

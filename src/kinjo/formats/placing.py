@@ -5,6 +5,7 @@ Positions here are ``(frames, 17, 3)`` of the canonical joints, NaN where a join
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,8 @@ def body_size(file: str, positions: Floats) -> float:
 def metres(file: str, size: float, said: Said, of_file: str | float | None = None) -> float:
     """Metres per unit of the file: as said, as the file says, or guessed from the ``size`` of the body in it."""
     units = said.units if said.units is not None else of_file
+    if isinstance(units, str) and units not in UNITS and re.fullmatch(r"[0-9.]+(e-?[0-9]+)?", units):
+        units = float(units)
     if units is None:
         fitting = [name for name, scale in UNITS.items() if SIZE[0] <= size * scale <= SIZE[1]]
         if not fitting:

@@ -95,6 +95,9 @@ def read_smpl(path: Path, said: Said | None = None) -> Motion:
     """The movement in an .npz of AMASS (``poses``, ``trans``, ``mocap_framerate``); see ``formats.read_motion``."""
     said = said or Said()
     file = path.name
+    if said.units is not None or said.joints or said.left_handed:
+        hint = "Leave out units, joints and left_handed."
+        raise FormatError(file, "", "nothing said of metres and SMPL's joints", "units, joints or left_handed", hint)
     data = io.BytesIO(read_bytes(path))
     try:
         with zipfile.ZipFile(data) as packed:
@@ -105,19 +108,25 @@ def read_smpl(path: Path, said: Said | None = None) -> Motion:
             held = {name: archive[name] for name in archive.files if name in ("poses", "trans", *_RATES)}
     except FormatError:
         raise
-    except (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        OSError, ValueError, KeyError, EOFError, NotImplementedError, MemoryError, zipfile.BadZipFile, zlib.error
+    ) as error:  # fmt: skip
         raise FormatError(file, "", "an .npz of SMPL poses", f"{type(error).__name__}: {error}") from error
     absent = [name for name in ("poses", "trans") if name not in held]
     if absent:
         raise FormatError(file, "", "arrays 'poses' and 'trans'", f"no {', '.join(absent)}", "Is it of AMASS?")
-    rates = [float(held[name]) for name in _RATES if name in held and held[name].size == 1]
+    rates = [
+        float(held[name].item()) for name in _RATES if name in held and held[name].size == 1
+        and held[name].dtype.kind in "fiu"
+    ]  # fmt: skip
     rate = said.rate_hz if said.rate_hz is not None else next(iter(rates), None)
     if rate is None:
         raise FormatError(file, "", "mocap_framerate", "none", "Say how many frames per second: rate_hz=")
     poses = held["poses"]
-    if poses.ndim != 2 or poses.shape[1] % 3 or poses.dtype.kind != "f" or held["trans"].dtype.kind != "f":
+    numbers = poses.dtype.kind in "fiu" and held["trans"].dtype.kind in "fiu"
+    if poses.ndim != 2 or poses.shape[1] % 3 or not len(poses) or not numbers:
         raise FormatError(file, "poses", "(frames, 3 x joints) numbers", f"{poses.shape} {poses.dtype}")
-    turns = poses.reshape(len(poses), -1, 3)
+    turns = poses.reshape(len(poses), poses.shape[1] // 3, 3)
     return smpl_motion(turns, held["trans"], rate, up=said.up or "z", name=file, notes=said.notes)
 
 

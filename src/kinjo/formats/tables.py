@@ -108,7 +108,8 @@ def _streams(path: Path, table: Any, contracts: Mapping[str, Contract]) -> dict[
         values = np.stack([np.asarray(column, np.float32) for column in columns], 1)
         missing = np.asarray(~np.isfinite(values).all(1))
         values[missing] = 0.0
-        uniform = np.allclose(clock, clock[0] + np.arange(len(clock)) / contract.rate_hz, atol=0.01 / contract.rate_hz)
+        even = clock[0] + np.arange(len(clock)) / contract.rate_hz
+        uniform = np.allclose(clock, even, rtol=0.0, atol=0.01 / contract.rate_hz)
         out[name] = Stream.of(
             name, contract, values, start_s=float(clock[0]), times=None if uniform else clock,
             missing=missing if missing.any() else None,
