@@ -6,7 +6,7 @@ DATA ?=
 OUT ?= demo
 ARGS ?=
 # Benchmarks in the order of `make bench`: the quick ones first.
-BENCHES := cli_help mask_speed corpus_windows fewshot_speed fuzz_readers fuzz_motion sim_physics sim_utd gym_speed sync_clocks ddp_gradients demo_seconds peak_memory reconstruction utd_oneshot utd_ablation utd_reference test_minutes
+BENCHES := cli_help mask_speed corpus_windows fewshot_speed fuzz_readers fuzz_motion sim_physics sim_utd gym_speed sync_clocks losses_error ddp_gradients demo_seconds peak_memory reconstruction utd_oneshot utd_ablation utd_reference test_minutes
 
 # uv does not read pip's settings. Empty is fine; with local wheels it finds the CPU build of torch in them.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
@@ -14,7 +14,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format bench docs pins clean
+.PHONY: help install demo test lint format bench docs labels pins clean
 
 help:  ## list the targets
 	@grep -E '^[a-z%-]+:.*##' Makefile | sed -E 's/^([a-z%-]+):.*## */\1\t/' | expand -t 14
@@ -57,6 +57,9 @@ bench-%: .venv/.with-dev  ## rebuild the numbers of benchmarks/<name>.py (DATA=f
 
 docs: .venv/.with-docs  ## build the site into site/
 	$(BIN)/mkdocs build --strict
+
+labels: .venv/.with-dev  ## remake the table of known labels, after a change of labels or sentences
+	$(BIN)/python -c 'from kinjo.encoders.label_table import build; build()'
 
 # The +cpu of a local wheel is cut off: elsewhere the same version has another build.
 pins: .venv/.made  ## renew constraints.txt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -128,6 +129,8 @@ def augmented(
     time = aug.random_time(n, generator, how.warp, how.crop)
     places = dict.fromkeys(spec.placement if isinstance(spec, SensorInput) else "" for spec in inputs.values())
     mounting = {place: aug.random_rotations(n, how.rotation_deg, generator) for place in places}
+    if how.half_turns:
+        mounting = {place: turned @ aug.half_turns(n, generator) for place, turned in mounting.items()}
     turn = aug.turns(n, how.turn_deg, generator)
     for key, spec in inputs.items():
         if key not in out:
@@ -188,16 +191,75 @@ def sampler(
     batch_size: int,
     how: Augment,
     labels: np.ndarray[Any, Any] | None = None,
+    *,
+    captions: Sequence[Sequence[int]] | None = None,
+    near_s: float | None = None,
+    balanced: bool = False,
 ) -> Callable[[torch.Generator], dict[str, Tensor]]:
-    """A ``train.BatchOf``: each of ``rows`` as likely as any other, augmented; ``label`` where ``labels`` are given."""
+    """A ``train.BatchOf``: each of ``rows`` as likely as any other, augmented; ``label`` where ``labels`` are given.
+
+    ``captions`` gives for each of ``rows`` the sentences (rows of a bank) of which one is drawn: ``text``, -1 where it
+    has none. With ``near_s`` the second half of a batch holds other views of the first: windows of the same recording
+    that begin at most so many seconds away (0: the same window), augmented by another draw. ``balanced``: every class
+    is as likely as any other.
+    """
     pool = torch.as_tensor(rows)
     classes = None if labels is None else torch.as_tensor(labels)
+    beside = None if near_s is None else neighbours(windows.index.take(rows), near_s)
+    members = [] if classes is None else [(classes == c).nonzero()[:, 0] for c in classes.unique()]
 
     def draw(generator: torch.Generator) -> dict[str, Tensor]:
-        pick = torch.randint(0, len(pool), (batch_size,), generator=generator)
+        number = batch_size if beside is None else batch_size // 2
+        if balanced:
+            kinds = torch.randint(0, len(members), (number,), generator=generator).tolist()
+            share = torch.rand(number, generator=generator).tolist()
+            pick = torch.stack([members[c][int(u * len(members[c]))] for c, u in zip(kinds, share, strict=True)])
+        else:
+            pick = torch.randint(0, len(pool), (number,), generator=generator)
+        if beside is not None:
+            first, count = beside[0][pick], beside[1][pick]
+            pick = torch.cat([pick, first + (torch.rand(number, generator=generator) * count).long()])
         batch = augmented(windows.tensors(pool[pick]), windows.inputs, how, generator)
         if classes is not None:
             batch["label"] = classes[pick]
+        if captions is not None:
+            share, said = torch.rand(len(pick), generator=generator).tolist(), [captions[i] for i in pick.tolist()]
+            rows_of = [c[int(u * len(c))] if len(c) else -1 for c, u in zip(said, share, strict=True)]
+            batch["text"] = torch.tensor(rows_of)
         return batch
+
+    return draw
+
+
+def neighbours(index: WindowIndex, near_s: float) -> tuple[Tensor, Tensor]:
+    """For each window the first row, and the number of rows, of its recording that begin within ``near_s`` of it.
+
+    Rows of a recording must lie together in the order of time: ``ValueError`` else.
+    """
+    recording, start = index.recording, index.start_s
+    first, count = np.empty(len(index), np.int64), np.empty(len(index), np.int64)
+    edges = np.flatnonzero(np.diff(recording, prepend=-1, append=-1))
+    if len(edges) - 1 != len(np.unique(recording)):
+        raise ValueError("neighbouring windows need the rows of a recording together, in the order of time")
+    for low, high in itertools.pairwise(edges):
+        times = start[low:high]
+        if (np.diff(times) < 0).any():
+            raise ValueError("neighbouring windows need the rows of a recording together, in the order of time")
+        first[low:high] = low + np.searchsorted(times, times - near_s - 1e-6)
+        count[low:high] = low + np.searchsorted(times, times + near_s + 1e-6, "right") - first[low:high]
+    return torch.from_numpy(first), torch.from_numpy(count)
+
+
+def mixture(
+    draws: Sequence[Callable[[torch.Generator], dict[str, Tensor]]], shares: Sequence[float]
+) -> Callable[[torch.Generator], dict[str, Tensor]]:
+    """A ``train.BatchOf`` of several: every batch is from one of them, drawn by ``shares``."""
+    if len(draws) != len(shares) or not draws or min(shares) < 0 or sum(shares) <= 0:
+        raise ValueError(f"give a share of at least 0 for each of {len(draws)} sources, given {tuple(shares)}")
+    upto = torch.tensor(shares, dtype=torch.float64).cumsum(0) / sum(shares)
+
+    def draw(generator: torch.Generator) -> dict[str, Tensor]:
+        chosen = int((torch.rand((), generator=generator, dtype=torch.float64) >= upto).sum())
+        return draws[min(chosen, len(draws) - 1)](generator)
 
     return draw

@@ -26,6 +26,8 @@ from kinjo.train import fit
 
 def new_model(recipe: Recipe, seed: int) -> mumae.MuMAE:
     """A model of the recipe's sizes, weights drawn from ``seed``."""
+    if not isinstance(recipe.model, mumae.Config):
+        raise ValueError(f"recipe '{recipe.name}' has method = '{recipe.method}': this verb is for method = 'mumae'")
     return mumae.MuMAE(recipe.model, torch.Generator().manual_seed(seed))
 
 
@@ -217,7 +219,7 @@ def finetune(
     return task.model
 
 
-def _given(
+def given(
     model: torch.nn.Module, windows: Windows, rows: NDArray[Any] | None, batch_size: int,
     modalities: Collection[str] | None,
 ) -> Iterator[dict[str, torch.Tensor]]:  # fmt: skip
@@ -245,8 +247,8 @@ def embed(
 
     Parts are modalities, and ``fused`` where the model fuses. Only ``modalities`` are read (None: all).
     """
-    given = _given(model, windows, rows, batch_size, modalities)
-    parts = [{part: e.cpu() for part, e in model.embed(batch).items()} for batch in given]
+    batches = given(model, windows, rows, batch_size, modalities)
+    parts = [{part: e.cpu() for part, e in model.embed(batch).items()} for batch in batches]
     return {m: torch.cat([p[m] for p in parts]).numpy() for m in parts[0]} if parts else {}
 
 
@@ -259,7 +261,7 @@ def features(
 
     No rows are a ``ValueError``: there is nothing to tell the sizes of the features from.
     """
-    parts = [model.features(batch) for batch in _given(model, windows, rows, batch_size, modalities)]
+    parts = [model.features(batch) for batch in given(model, windows, rows, batch_size, modalities)]
     if not parts:
         raise ValueError("no windows to make features of: rows, the split part or the corpus is empty")
     return oneshot.joined(parts)

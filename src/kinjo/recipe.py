@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from kinjo.encoders import Input, PoseInput, SensorInput, VideoInput
-from kinjo.methods import mumae
+from kinjo.methods import mujo, mumae
 from kinjo.methods.oneshot import OneShotConfig
 from kinjo.recording import QUANTITIES
 from kinjo.train import Schedule
 
 INPUTS: dict[str, type[Input]] = {"imu": SensorInput, "pose": PoseInput, "video": VideoInput}
+METHODS: dict[str, Any] = {"mumae": mumae.Config, "mujo": mujo.Config}
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Augment:
 
     rotation_deg: float = 60.0
     """Sensors mounted otherwise: one rotation for the accelerometer and gyroscope of a placement."""
+    half_turns: bool = False
+    """Sensors worn any way round, upside down or back to front as a phone in a pocket: half turns about their axes."""
     turn_deg: float = 20.0
     """Bodies (poses) seen from another side, about the vertical."""
     warp: float = 0.6
@@ -33,6 +36,8 @@ class Augment:
     noise: float = 0.02
     shift: float = 0.06
     """Video frames moved and zoomed by up to this share."""
+    mixup: float = 0.0
+    """Labelled windows mixed in pairs when MuJo is fine-tuned, by shares from Beta(mixup, mixup)."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +58,16 @@ class Recipe:
 
     name: str
     inputs: Mapping[str, Input]
-    model: mumae.Config
+    model: mumae.Config | mujo.Config
     pretrain: Schedule = field(default_factory=Schedule)
     finetune: Schedule = field(default_factory=Schedule)
     oneshot: OneShotConfig = field(default_factory=OneShotConfig)
+    """Of Mu-MAE's second stage."""
+    objective: mujo.Objective = field(default_factory=mujo.Objective)
+    """Of MuJo's pre-training."""
     augment: Augment = field(default_factory=Augment)
     windows: Cut = field(default_factory=Cut)
+    method: Literal["mumae", "mujo"] = "mumae"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; ``Recipe.from_dict`` is the inverse. Kept in every checkpoint."""
@@ -70,6 +79,12 @@ class Recipe:
     def from_dict(cls, values: Mapping[str, Any], where: str = "recipe") -> Recipe:
         """Build from plain types. Raises ``ValueError`` that names what is unknown or wrong, and what is allowed."""
         _only(cls, values, where)
+        method = values.get("method", "mumae")
+        if method not in METHODS:
+            raise ValueError(f"{where}: method must be {' or '.join(METHODS)}, given {method!r}")
+        other = {"mumae": "objective", "mujo": "oneshot"}[method]
+        if values.get(other, {}) not in ({}, asdict(cls.__dataclass_fields__[other].default_factory())):  # type: ignore[operator]
+            raise ValueError(f"{where}: [{other}] is not for method = '{method}'")
         for needed in ("name", "inputs"):
             if not values.get(needed):
                 raise ValueError(f"{where}: '{needed}' is missing")
@@ -78,10 +93,12 @@ class Recipe:
         return cls(
             name=str(values["name"]),
             inputs=inputs,
-            model=_build(mumae.Config, values.get("model", {}), f"{where}: [model]", inputs=inputs),
+            method=method,
+            model=_build(METHODS[method], values.get("model", {}), f"{where}: [model]", inputs=inputs),
             pretrain=_build(Schedule, values.get("pretrain", {}), f"{where}: [pretrain]"),
             finetune=_build(Schedule, values.get("finetune", {}), f"{where}: [finetune]"),
             oneshot=_build(OneShotConfig, values.get("oneshot", {}), f"{where}: [oneshot]"),
+            objective=_build(mujo.Objective, values.get("objective", {}), f"{where}: [objective]"),
             augment=_build(Augment, values.get("augment", {}), f"{where}: [augment]"),
             windows=_build(Cut, values.get("windows", {}), f"{where}: [windows]"),
         )

@@ -339,9 +339,13 @@ class Timeline:
         return number[np.where((index >= 0) & (times < np.r_[ends, -np.inf][index]), index, len(self))]
 
     def segment_f1(self, truth: Timeline, iou: float = 0.5) -> float:
-        """F1 over whole spans: one counts where a true span of its label overlaps it by ``iou`` or more (each once).
+        """F1 over whole spans (see ``matches``); 1.0 where both are empty."""
+        matched, found, real = self.matches(truth, iou)
+        return 2 * matched / (found + real) if found or real else 1.0
 
-        UNKNOWN counts on neither side. 1.0 where both are empty.
+    def matches(self, truth: Timeline, iou: float = 0.5) -> tuple[int, int, int]:
+        """How many spans match, are found, and are true. One matches where a true span of its label overlaps it by
+        ``iou`` or more, each once; UNKNOWN counts on neither side. Sums over recordings give their common F1.
         """
         found, real = ([span for span in t if span.label != UNKNOWN] for t in (self, truth))
         starts, ends = [span.start_s for span in real], [span.end_s for span in real]
@@ -354,7 +358,7 @@ class Timeline:
             if overlap >= iou and i not in used[0] and j not in used[1]:
                 used[0].add(i)
                 used[1].add(j)
-        return 2 * len(used[0]) / (len(found) + len(real)) if found or real else 1.0
+        return len(used[0]), len(found), len(real)
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """A table with the columns start_s, end_s, label, confidence."""

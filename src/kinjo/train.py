@@ -113,6 +113,10 @@ def fit(
 ) -> int:
     """Train ``task`` in place to the end of the schedule; ``task(batch, generator)`` returns named losses.
 
+    A task may have ``at(step, steps)``, called before every step (objectives that take turns), and ``gradients``, which
+    is then called as ``gradients(losses, generator)`` to add to ``.grad`` in place of the sum's backward pass (one
+    process, one batch a step).
+
     Writes to the folder ``out``: ``last.safetensors`` (weights, optimiser, step; the resume point) and
     ``metrics.jsonl`` (a line of losses every ten steps). If ``out`` holds the state of the same run it goes on
     from there; of another run (other ``meta``, schedule, seed or number of processes) is an error.
@@ -129,6 +133,8 @@ def fit(
     stop = schedule.steps if until is None else min(until, schedule.steps)
     fabric = fabric or make_fabric(schedule.precision)
     fabric.launch()
+    if getattr(task, "gradients", None) is not None and (fabric.world_size > 1 or schedule.accumulate > 1):
+        raise ValueError("gradient surgery needs one process and accumulate = 1: take weighting = 'fixed' here")
     optimizer = make_optimizer(task, schedule)
     facts = {"schedule": asdict(schedule), "seed": seed, "processes": fabric.world_size}
     run = json.loads(json.dumps({**(meta or {}), **facts}))
@@ -136,6 +142,7 @@ def fit(
     first = _resume(out, task, optimizer, run)  # after setup: moments go to where the weights are
     _agree(fabric, first, out)
     model.train()
+    told = getattr(task, "at", None)
     saved = time.monotonic()
     with (
         _bar(title, schedule.steps, first, progress and fabric.is_global_zero) as advance,
@@ -144,6 +151,8 @@ def fit(
         for step in range(first, stop):
             for group in optimizer.param_groups:
                 group["lr"] = schedule.lr_at(step)
+            if told is not None:
+                told(step, schedule.steps)
             losses = _step(fabric, model, optimizer, draw, schedule, step_generator(seed, step, fabric.global_rank))
             total = sum(losses.values())
             done = step + 1
@@ -177,7 +186,10 @@ def _step(
             values = dict(zip(losses, shown.tolist(), strict=True))
             if not all(map(math.isfinite, values.values())):
                 raise FloatingPointError(f"losses {values} are not finite: lower lr, or look for NaN in the data")
-            fabric.backward(each.sum() / schedule.accumulate)
+            if (gradients := getattr(model, "gradients", None)) is None:
+                fabric.backward(each.sum() / schedule.accumulate)
+            else:
+                gradients(losses, generator)
         for name, value in values.items():
             report[name] = report.get(name, 0.0) + value / schedule.accumulate
     if schedule.clip > 0:

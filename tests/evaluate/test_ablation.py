@@ -12,6 +12,7 @@ from kinjo.evaluate import ablation
 from kinjo.evaluate.ablation import Arm
 from kinjo.evaluate.folds import difference
 from kinjo.methods.oneshot import Finetune, OneShot
+from kinjo.methods import mumae
 from kinjo.recipe import Cut, Recipe
 
 BASE = Recipe.load(Path(__file__).resolve().parents[2] / "recipes" / "mumae-utd-fast.toml")
@@ -66,6 +67,7 @@ def test_an_arm_changes_what_it_says_and_no_more() -> None:
         "released",
         "can",
     )
+    assert isinstance(released.model, mumae.Config)
     assert (released.model.stem, released.model.mask_ratio) == ("linear", 0.9)
     acc = released.inputs["acc"]
     assert (acc.layout, acc.scaling) == ("strided", "clip")  # type: ignore[union-attr]

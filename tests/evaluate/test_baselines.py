@@ -1,9 +1,19 @@
 """Baselines: shapes, what they are fitted on, and that they tell real movements apart."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from kinjo.evaluate.baselines import minirocket_embedding, raw_embedding, scaled_clips
+from kinjo.evaluate import baselines
+from kinjo.evaluate.baselines import (
+    PENALTIES,
+    minirocket_classifier,
+    minirocket_embedding,
+    raw_embedding,
+    ridge,
+    scaled_clips,
+)
 
 
 def test_raw_embedding_is_scaled_by_the_training_clips():
@@ -56,3 +66,44 @@ def test_minirocket_is_fitted_on_train_alone_and_by_seed():
     assert (kind[::2][near.argmax(1)] == kind[1::2]).mean() > 0.9
     with pytest.raises(ValueError, match="same channels"):
         minirocket_embedding(train, x[:, :1], 0)
+
+
+@pytest.mark.parametrize(("n", "p"), [(80, 20), (40, 90), (30, 30)])
+def test_ridge_is_that_of_sklearn_with_penalty_and_all(n: int, p: int, monkeypatch: pytest.MonkeyPatch):
+    from sklearn.linear_model import RidgeClassifierCV
+
+    monkeypatch.setattr(baselines, "CHUNK", 17)
+    rng = np.random.default_rng(n)
+    y = rng.integers(0, 3, n)
+    x = rng.normal(size=(n, p)).astype(np.float32)
+    x[:, :3] += np.eye(3, dtype=np.float32)[y]
+    x -= x.mean(0)
+    known: Any = RidgeClassifierCV(alphas=PENALTIES).fit(x.astype(np.float64), y)
+    weights, offset = ridge(x, np.where(y[:, None] == np.arange(3), 1.0, -1.0))
+    assert PENALTIES[0] < known.alpha_ <= PENALTIES[-1]
+    np.testing.assert_allclose(weights, known.coef_.T, atol=1e-6)
+    np.testing.assert_allclose(offset, known.intercept_, atol=1e-6)
+
+
+def test_minirocket_classifier_tells_movements_of_unseen_windows_apart(monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("aeon")
+    rng = np.random.default_rng(0)
+    t, y = np.arange(40), np.tile(["slow", "fast", "still"], 30)
+    tempo = np.array([{"slow": 0.3, "fast": 0.9, "still": 0.0}[name] for name in y])
+    wave = np.sin(t * tempo[:, None] + rng.uniform(0, 6, (90, 1))) + rng.normal(0, 0.2, (90, 40))
+    x = np.stack([wave, rng.normal(size=(90, 40))], 1)
+    train, test = slice(0, 60), slice(60, 90)
+    scores = minirocket_classifier(x[train], y[train], x[test], 0, kernels=168)
+    assert scores.shape == (30, 3)
+    assert (np.array(["fast", "slow", "still"])[scores.argmax(1)] == y[test]).mean() > 0.9
+    monkeypatch.setattr(baselines, "CHUNK", 7)  # in pieces: the same
+    pieces = minirocket_classifier(x[train], y[train], x[test], 0, kernels=168)
+    np.testing.assert_allclose(pieces, scores, atol=1e-4)
+    named = ("still", "never", "slow", "fast")
+    ordered = minirocket_classifier(x[train], y[train], x[test], 0, kernels=168, classes=named)
+    np.testing.assert_allclose(ordered[:, [3, 2, 0]], pieces, atol=1e-4)
+    np.testing.assert_allclose(ordered[:, 1], -1, atol=1e-9)
+    with pytest.raises(ValueError, match="holds slow"):
+        minirocket_classifier(x[train], y[train], x[test], 0, classes=("still", "fast"))
+    with pytest.raises(ValueError, match="one label per window"):
+        minirocket_classifier(x[train], y[test], x[test], 0)

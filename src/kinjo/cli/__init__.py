@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 import kinjo
+from kinjo.cli import joint as joint_space
 from kinjo.cli import motion
 from kinjo.cli.common import Corpus, Data, Json, give, say
 
@@ -120,35 +121,43 @@ def import_(
 @app.command()
 def pretrain(
     recipe: Annotated[Path, typer.Argument(help="A recipe, such as recipes/mumae-utd.toml.")],
-    corpus: Corpus,
+    corpora: Annotated[list[Path], typer.Option("--corpus", help="A corpus; a joint space takes several.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run; holds its resume point too.")],
     split: Annotated[Path | None, typer.Option(help="A split; without it all recordings train.")] = None,
     part: Annotated[str, typer.Option(help="The part of the split that trains.")] = "train",
     steps: Annotated[int | None, typer.Option(help="Instead of the recipe's number of steps.")] = None,
     init: Annotated[Path | None, typer.Option(help="A checkpoint to start from, of other data say.")] = None,
+    text: Annotated[bool, typer.Option(help="MuJo: what is done is told in sentences (made from the labels).")] = False,
     seed: int = 0,
     as_json: Json = False,
 ) -> None:
-    """Learn from a corpus without labels. Interrupted, the same command goes on, bit for bit."""
+    """Learn from recordings without classes. Interrupted, the same command goes on, bit for bit."""
     from dataclasses import replace
 
     import numpy as np
 
     from kinjo import corpus as store
-    from kinjo import learn
+    from kinjo import joint, learn
     from kinjo.batches import Windows, cut
     from kinjo.recipe import Recipe
 
     plan = Recipe.load(recipe)
     if steps is not None:
         plan = replace(plan, pretrain=replace(plan.pretrain, steps=steps))
-    opened = store.Corpus.open(corpus)
-    ids = store.Split.load(split)[part] if split else opened.recordings
-    windows = Windows(opened, cut(opened, ids, plan), plan.inputs)
-    facts = {"corpus": corpus.name, "recordings": len(ids), "split": split.name if split else "", "part": part}
-    learn.pretrain(plan, windows, np.arange(len(windows)), out, seed=seed, init=init, provenance=facts)
+    if len(corpora) > 1 and (split is not None or plan.method != "mujo"):
+        raise ValueError("several corpora are for method = 'mujo', and without a split (which is of one corpus)")
+    opened = [store.Corpus.open(path) for path in corpora]
+    ids = [store.Split.load(split)[part] if split else c.recordings for c in opened]
+    windows = [Windows(c, cut(c, some, plan), plan.inputs) for c, some in zip(opened, ids, strict=True)]
+    names, number = " + ".join(path.name for path in corpora), sum(map(len, windows))
+    facts = {"corpus": names, "recordings": sum(map(len, ids)), "split": split.name if split else "", "part": part}
+    if plan.method == "mujo":
+        sources = [joint.Source(w, np.arange(len(w)), float(len(w)), text=text) for w in windows]
+        joint.pretrain(plan, sources, out, seed=seed, init=init, provenance={**facts, "text": text})
+    else:
+        learn.pretrain(plan, windows[0], np.arange(number), out, seed=seed, init=init, provenance=facts)
     path = str(out / "model.safetensors")
-    give({"checkpoint": path, "windows": len(windows)}, as_json, f"{len(windows)} windows learnt: {path}")
+    give({"checkpoint": path, "windows": number}, as_json, f"{number} windows learnt: {path}")
 
 
 @evaluate_app.command()
@@ -306,6 +315,13 @@ def demo(
     results = [shown.basic_motions(out), shown.gym(out)] if data is None else [shown.utd_mhad(data, out)]
     give({"results": [r.to_dict() for r in results]}, as_json, "\n\n".join(r.to_text() for r in results))
 
+
+app.command()(joint_space.finetune)
+for name, protocol in {
+    "finetune": joint_space.evaluate_finetune, "zeroshot": joint_space.zeroshot, "retrieval": joint_space.retrieval,
+    "robustness": joint_space.robustness, "unseen": joint_space.unseen,
+}.items():  # fmt: skip
+    evaluate_app.command(name)(protocol)
 
 for verb in (motion.simulate, motion.gym, motion.sync):
     app.command()(verb)

@@ -1,16 +1,20 @@
-"""Wearable sensors: windows of one sensor (three axes, say) to tokens along time."""
+"""Wearable sensors: windows of one sensor (three axes, say) to tokens along time, and any number to one encoding."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
+from torch import Tensor, nn
 
-from kinjo.nn.tokens import Layout, patchify_sensor, unpatchify_sensor
+from kinjo.nn.context import Context, Encoded, Entered, Recurrent
+from kinjo.nn.places import Places
+from kinjo.nn.stem import ConvStem
+from kinjo.nn.tokens import Layout, patchify_sensor, sincos, unpatchify_sensor
 
 TYPICAL: dict[str, float] = {"acc": 9.80665, "gyro": 3.0, "mag": 50.0, "orientation": 1.0}
 """quantity -> its usual size in canonical units; inputs are divided by it, so that all are near 1."""
@@ -25,6 +29,14 @@ Reads = Literal["values", "motion"]
 def missing_slots(missing: Bool[Tensor, "batch samples"], slots: int) -> Bool[Tensor, "batch slots"]:
     """The time slots of which more than half of the samples are missing."""
     return missing.view(len(missing), slots, -1).float().mean(2) > 0.5
+
+
+def missing_of(batch: Mapping[str, Tensor], key: str, spec: object) -> Bool[Tensor, "batch tokens"]:
+    """Of the input ``key`` of a batch: the tokens of which more than half of the samples are missing."""
+    gone = batch.get(f"{key}.missing")
+    if gone is None:
+        gone = torch.zeros(batch[key].shape[:2], dtype=torch.bool, device=batch[key].device)
+    return spec.missing_tokens(gone)  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
@@ -93,3 +105,72 @@ class SensorInput:
 
     def unpatchify(self, x: Float[Tensor, "batch tokens values"]) -> Float[Tensor, "batch samples axes"]:
         return unpatchify_sensor(x, self.axes, self.layout)
+
+
+class ImuEncoder(nn.Module):
+    """Any number of sensors at any placements. What sits in one placement (accelerometer, gyroscope) is one unit.
+
+    Stems are shared by quantity over all placements; a unit's tokens are the mean over those of its sensors that are
+    there, and the vector of its placement. ``gru`` stands for the transformer by a recurrence (IMU2CLIP's kind).
+    """
+
+    def __init__(
+        self, inputs: Mapping[str, SensorInput], places: Places, context: Context | Recurrent, dim: int
+    ) -> None:
+        super().__init__()
+        first = next(iter(inputs.values()))
+        for key, spec in inputs.items():
+            if (spec.samples, spec.slots) != (first.samples, first.slots) or spec.layout != "contiguous":
+                raise ValueError(
+                    f"input '{key}': all sensors of a joint space need the same samples and slots, contiguous: given "
+                    f"{spec.samples} and {spec.slots} ({spec.layout}), another has {first.samples} and {first.slots}"
+                )
+        self.inputs, self.context, self.slots = dict(inputs), context, first.slots
+        self.shared = (places,)  # in a tuple: its weights belong to the model, which has them once
+        self.units: dict[str, list[str]] = {}
+        for key, spec in inputs.items():
+            self.units.setdefault(spec.placement, []).append(key)
+        stems: dict[str, nn.Module] = {}
+        for spec in inputs.values():
+            made = ConvStem(spec.samples, spec.channels, spec.slots, dim, spec.motion)
+            before = stems.setdefault(spec.quantity, made)
+            assert isinstance(before, ConvStem)
+            if (before.channels, before.motion) != (spec.channels, spec.motion):
+                raise ValueError(f"inputs of quantity '{spec.quantity}' must have the same axes and read alike")
+        self.stems = nn.ModuleDict(stems)
+        self.register_buffer("position", sincos(self.slots, dim).repeat(len(self.units), 1), persistent=False)
+
+    @property
+    def spans(self) -> dict[str, slice]:
+        """key -> which of the tokens are its own: those of its unit."""
+        n = self.slots
+        return {key: slice(u * n, (u + 1) * n) for u, keys in enumerate(self.units.values()) for key in keys}
+
+    def enter(
+        self, batch: Mapping[str, Tensor], hidden: Bool[Tensor, "batch tokens"] | None = None, *, placed: bool = True
+    ) -> Entered:
+        """Tokens before the context, nothing of ``hidden`` ones read. ``placed`` False: placements as if never seen."""
+        tokens, missing = [], []
+        for unit, (placement, keys) in enumerate(self.units.items()):
+            veil = None if hidden is None else hidden[:, unit * self.slots : (unit + 1) * self.slots]
+            parts = [self._sensor(batch, key, veil) for key in keys if key in batch]
+            if not parts:
+                rows, like = len(next(iter(batch.values()))), self.shared[0].joints
+                tokens.append(like.new_zeros(rows, self.slots, like.shape[1]))
+                missing.append(torch.ones(rows, self.slots, dtype=torch.bool, device=like.device))
+                continue
+            there = torch.stack([~gone for _, gone in parts]).float()  # (sensors, b, slots)
+            mean = (torch.stack([x for x, _ in parts]) * there[..., None]).sum(0) / there.sum(0).clamp(min=1)[..., None]
+            tokens.append(mean + self.shared[0].placement(placement, known=placed))
+            missing.append(there.sum(0) == 0)
+        return Entered(torch.cat(tokens, 1), torch.cat(missing, 1), self.get_buffer("position"))
+
+    def _sensor(
+        self, batch: Mapping[str, Tensor], key: str, hidden: Bool[Tensor, "batch slots"] | None
+    ) -> tuple[Float[Tensor, "batch slots dim"], Bool[Tensor, "batch slots"]]:
+        spec = self.inputs[key]
+        gone = missing_of(batch, key, spec)
+        return self.stems[spec.quantity](spec.signal(batch[key]), gone if hidden is None else gone | hidden), gone
+
+    def forward(self, batch: Mapping[str, Tensor], *, placed: bool = True) -> Encoded:
+        return self.context(self.enter(batch, placed=placed))

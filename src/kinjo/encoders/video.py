@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
-from torch import Tensor
+from torch import Tensor, nn
 
-from kinjo.encoders.imu import Missing, Reads, missing_slots
-from kinjo.nn.tokens import patchify_video, unpatchify_video
+from kinjo.encoders.imu import Missing, Reads, missing_of, missing_slots
+from kinjo.nn.context import Context, Encoded, Entered, Recurrent
+from kinjo.nn.stem import FrameStem
+from kinjo.nn.tokens import patchify_video, sincos, unpatchify_video
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -92,6 +95,15 @@ class VideoInput:
     def unpatchify(self, x: Float[Tensor, "batch tokens values"]) -> Float[Tensor, "batch frames size size channels"]:
         return unpatchify_video(x, (self.frames, self.size, self.size, self.channels), self.tubelet)
 
+    def pixels(
+        self, x: Float[Tensor, "batch frames size size channels"]
+    ) -> Float[Tensor, "batch frames size size channels"]:
+        """Prepared colour back to 0..255, for extractors that bring their own scaling."""
+        if self.quantity != "rgb":
+            raise ValueError("depth has no colours: frozen image features need an input of quantity 'rgb'")
+        mean, std = x.new_tensor(IMAGENET_MEAN), x.new_tensor(IMAGENET_STD)
+        return ((x * std + mean) * 255.0).clamp(0.0, 255.0)
+
 
 def _resize(
     x: Float[Tensor, "batch frames height width channels"], size: int
@@ -130,3 +142,53 @@ def focus_depth(
         near = torch.where(clip > 0, near, near.new_tensor(-1.0))
         out.append(F.grid_sample(near[:, None] + 1.0, grid, align_corners=False)[:, 0] - 1.0)  # outside -> -1
     return torch.stack(out)[..., None]
+
+
+class VideoEncoder(nn.Module):
+    """The tubelet transformer of Mu-MAE (its weights fit), or features of a pre-trained image model in its place.
+
+    ``vision`` (``encoders.frozen.load_vision``) gives a vector per frame; those of a slot that are there are averaged.
+    Whether it learns too is ``vision.requires_grad_``.
+    """
+
+    def __init__(
+        self, inputs: Mapping[str, VideoInput], context: Context | Recurrent, dim: int, vision: nn.Module | None = None
+    ) -> None:
+        super().__init__()
+        if len(inputs) != 1:
+            raise ValueError(f"a joint space reads one video, given {', '.join(inputs)}")
+        ((self.key, self.spec),) = inputs.items()
+        spec = self.spec
+        self.context, self.vision = context, vision
+        if vision is None:
+            patch = spec.tubelet[1] if spec.tubelet[1] == spec.tubelet[2] else 0
+            self.stem: nn.Module = FrameStem(spec.frames, spec.size, spec.channels, spec.slots, patch, dim, spec.motion)
+        else:
+            self.stem = nn.Linear(int(vision.dim), dim)  # type: ignore[arg-type]
+        tokens = spec.tokens if vision is None else spec.slots
+        self.register_buffer("position", sincos(tokens, dim), persistent=False)
+
+    @property
+    def spans(self) -> dict[str, slice]:
+        """key -> which of the tokens are its own: all; none with features, which hold no pixels to model."""
+        return {} if self.vision is not None else {self.key: slice(0, self.spec.tokens)}
+
+    def enter(self, batch: Mapping[str, Tensor], hidden: Bool[Tensor, "batch tokens"] | None = None) -> Entered:
+        """Tokens before the context; nothing of ``hidden`` ones is read."""
+        spec, gone, position = self.spec, missing_of(batch, self.key, self.spec), self.get_buffer("position")
+        slots = gone.view(len(gone), spec.slots, -1).all(2)
+        if self.vision is not None:
+            features = self.vision(spec.pixels(batch[self.key])).unflatten(1, (spec.slots, -1))  # (b, slots, each, dim)
+            lost = batch.get(f"{self.key}.missing")
+            there = (
+                torch.ones(features.shape[:3], device=gone.device) if lost is None else (~lost).view(features.shape[:3])
+            )
+            mean = (features * there[..., None]).sum(2) / there.sum(2).clamp(min=1)[..., None]
+            tokens = self.stem(mean)
+            return Entered(tokens.masked_fill(slots[:, :, None], 0.0), slots, position)
+        assert isinstance(self.stem, FrameStem)
+        maps = self.stem.maps(batch[self.key], gone if hidden is None else gone | hidden)
+        return Entered(self.stem.tokens(maps), gone, position, (self.stem.summary(maps), slots))
+
+    def forward(self, batch: Mapping[str, Tensor]) -> Encoded:
+        return self.context(self.enter(batch))

@@ -18,6 +18,12 @@ def random_rotations(batch: int, max_degrees: float, generator: torch.Generator)
     return torch.eye(3) + angle.sin() * k + (1 - angle.cos()) * (k @ k)
 
 
+def half_turns(batch: int, generator: torch.Generator) -> Float[Tensor, "batch 3 3"]:
+    """No turn or half a turn about one of the three axes, each as likely: a device worn any way round."""
+    signs = torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, -1.0], [-1.0, 1.0, -1.0], [-1.0, -1.0, 1.0]])
+    return torch.diag_embed(signs[torch.randint(4, (batch,), generator=generator)])
+
+
 def rotate(
     x: Float[Tensor, "batch *samples 3"], rotation: Float[Tensor, "batch 3 3"]
 ) -> Float[Tensor, "batch *samples 3"]:

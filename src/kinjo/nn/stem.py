@@ -33,7 +33,7 @@ class ConvStem(nn.Module):
         super().__init__()
         if samples % slots:
             raise ValueError(f"{samples} samples do not divide into {slots} slots")
-        self.slots, self.motion = slots, motion
+        self.slots, self.channels, self.motion = slots, channels, motion
         halvings = int(math.log2(samples // slots))
         widths = [dim // 2, dim, dim, dim]
         layers: list[nn.Module] = []

@@ -129,6 +129,14 @@ def present_mean(
     return (x.float() * there).sum(1) / there.sum(1).clamp(min=1)
 
 
+def present_peak(
+    x: Float[Tensor, "batch tokens dim"], missing: Bool[Tensor, "batch tokens"]
+) -> Float[Tensor, "batch dim"]:
+    """The largest of each number over the tokens that are there; zero where none is."""
+    peak = x.float().masked_fill(missing[:, :, None], -torch.inf).amax(1)
+    return peak.masked_fill(missing.all(1)[:, None], 0.0)
+
+
 def hidden_count(tokens: int, ratio: float) -> int:
     """How many of ``tokens`` a ratio hides: rounded down, as published; at least one stays visible."""
     if not 0 <= ratio < 1:

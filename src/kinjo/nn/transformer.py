@@ -73,7 +73,10 @@ class Transformer(nn.Module):
 
 
 def initialise(module: nn.Module, generator: torch.Generator) -> None:
-    """Xavier-uniform linear and He-uniform convolution layers, zero biases; drawn from ``generator`` alone."""
+    """Xavier-uniform linear and He-uniform convolution layers, zero biases; recurrent ones as PyTorch has them.
+
+    All is drawn from ``generator`` alone.
+    """
     for layer in module.modules():
         if isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d):
             if isinstance(layer, nn.Linear):
@@ -85,3 +88,6 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
         elif isinstance(layer, nn.LayerNorm) and layer.elementwise_affine:
             nn.init.ones_(layer.weight)
             nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.GRU):
+            for weight in layer.parameters():
+                nn.init.uniform_(weight, -(layer.hidden_size**-0.5), layer.hidden_size**-0.5, generator=generator)

@@ -1,0 +1,158 @@
+"""Continuous sessions of the simulated gym, bodies never seen, three wearables: events, calibration, unknown movements.
+
+Six of the 36 movements are never trained on. NULL is a class of its own. What is chosen (temperature, the smoother's
+settings) is chosen on validation bodies; test bodies are asked once. Nobody was measured: it shows what the method does
+with clean truth, not how well people are recognised.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from _tools import ROOT, write
+from kinjo import corpus
+from kinjo.corpus import NULL
+from kinjo.datasets import gym
+from kinjo.evaluate import arms, calibration, jobs
+from kinjo.evaluate.events import events
+from kinjo.recipe import Recipe
+from kinjo.recording import Recording
+from kinjo.sensors import PHONE_IN_POCKET, WATCH
+from kinjo.timeline import Span, Timeline
+
+WORK = ROOT / ".bench" / "mujo-gym"
+UNSEEN = ("kettlebell swing", "calf raise", "side lunge", "shoulder rotation", "jumping", "mountain climber")
+KNOWN = tuple(name for name in gym.NAMES if name not in UNSEEN)
+SENSORS = {"left_wrist": WATCH, "right_wrist": WATCH, "right_pocket": PHONE_IN_POCKET}
+PARTS = {"train": (0, 60, KNOWN), "validation": (100, 12, KNOWN), "validation_unseen": (200, 6, UNSEEN),
+         "test": (300, 24, KNOWN), "test_unseen": (400, 12, UNSEEN)}  # fmt: skip
+"""Part -> first person, people (a session of 120 s each), what they do. No person is in two parts."""
+
+
+def sessions() -> corpus.Corpus:
+    """All parts in one corpus in ``.bench``; the part is the beginning of a recording's id."""
+
+    def made() -> Iterator[Recording]:
+        for first, people, names in PARTS.values():
+            for person in range(first, first + people):
+                yield gym.record(person, seconds=120.0, names=names, sensors=SENSORS)
+
+    return corpus.write(made(), ROOT / ".bench" / "gym-sessions", origin="gym, sessions of 120 s, three wearables")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Windows of one part: rows, truths (class numbers, -1: never trained on), their times and recordings."""
+
+    rows: np.ndarray[Any, Any]
+    truth: np.ndarray[Any, Any]
+    times: np.ndarray[Any, Any]
+    recording: np.ndarray[Any, Any]
+
+
+def part_of(windows: Any, name: str, classes: tuple[str, ...]) -> Part:
+    first, people, _ = PARTS[name]
+    index, subjects = windows.index, windows.corpus.table.subjects
+    number = np.array([int(str(subjects[r]).split()[-1]) for r in index.recording])
+    rows = np.flatnonzero((number >= first) & (number < first + people))
+    place = {c: i for i, c in enumerate(classes)}
+    truth = np.array([place.get(index.labels[index.label[r]], -1) for r in rows])
+    times = np.stack([index.start_s[rows], index.end_s[rows]], 1)
+    return Part(rows, truth, times, index.recording[rows])
+
+
+def timelines(part: Part, p: Any, classes: tuple[str, ...], settings: dict[str, float]) -> dict[int, Timeline]:
+    """One for each recording: NULL's probability is left out, so that idle time is UNKNOWN. Windows speak for their
+    centre second."""
+    kept = [i for i, c in enumerate(classes) if c != NULL]
+    names = tuple(classes[i] for i in kept)
+    middle = part.times.mean(1)
+    spans = np.stack([middle - 0.5, middle + 0.5], 1)
+    return {
+        int(r): Timeline.from_scores(spans[part.recording == r], p[part.recording == r][:, kept], names, **settings)
+        for r in np.unique(part.recording)
+    }
+
+
+def truths(opened: corpus.Corpus, recordings: Any, names: tuple[str, ...]) -> dict[int, Timeline]:
+    return {
+        int(r): Timeline(tuple(Span(s.start_s, s.end_s, s.label, 1.0) for s in opened.entries[int(r)].segments), names)
+        for r in recordings
+    }
+
+
+def event_f1(opened: corpus.Corpus, part: Part, p: Any, classes: tuple[str, ...], settings: dict[str, float]) -> Any:
+    found = timelines(part, p, classes, settings)
+    real = truths(opened, found, tuple(c for c in classes if c != NULL))
+    who = [str(opened.table.subjects[r]) for r in found]
+    return events(list(found.values()), [real[r] for r in found], who, np.random.default_rng(0))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=2)
+    given = parser.parse_args()
+    opened, recipe = sessions(), Recipe.load(ROOT / "recipes" / "mujo-gym.toml")
+    todo = [
+        arms.as_job(f"gym-{seed}", trained, recipe=recipe, corpus=str(opened.root), seed=seed)
+        for seed in range(given.seeds)
+    ]
+    answers = list(jobs.answers(todo, WORK, processes=given.workers).values())
+    windows = arms.windows_of(str(opened.root), arms.text(recipe))
+    classes = (NULL, *sorted(KNOWN))
+    parts = {name: part_of(windows, name, classes) for name in PARTS}
+    scored = [score(opened, parts, {n: a[n] for n in parts if n in a}, classes) for a in answers]
+    for name in scored[0]:
+        print(name, [s[name] for s in scored])
+    print(write)
+
+
+def trained(recipe: str, corpus: str, seed: int) -> dict[str, Any]:
+    """A job: fine-tune on the training bodies, answer all other parts."""
+    from tempfile import TemporaryDirectory
+
+    from kinjo import joint
+
+    plan, windows = arms.plan_of(recipe), arms.windows_of(corpus, recipe)
+    classes = (NULL, *sorted(KNOWN))
+    parts = {name: part_of(windows, name, classes) for name in PARTS}
+    rows, truth = parts["train"].rows, parts["train"].truth
+    with TemporaryDirectory() as folder:
+        task = joint.finetune(
+            plan, joint.new_model(plan, seed), windows, rows, truth, Path(folder), seed=seed, progress=False
+        )
+    return {name: joint.answer(task, windows, part.rows) for name, part in parts.items() if name != "train"}
+
+
+def score(opened: corpus.Corpus, parts: dict[str, Part], p: dict[str, Any], classes: tuple[str, ...]) -> dict[str, Any]:
+    """Chosen on validation, measured on test."""
+    t = calibration.fit_temperature(p["validation"], parts["validation"].truth)
+    p = {name: calibration.tempered(x, t) for name, x in p.items()}
+    grid = [
+        {"enter": e, "leave": max(e - 0.15, 0.05), "smooth_s": s, "min_duration_s": d}
+        for e, s, d in product((0.3, 0.4, 0.5, 0.6), (1.0, 3.0, 5.0), (0.0, 2.0, 4.0))
+    ]
+    best = max(grid, key=lambda g: event_f1(opened, parts["validation"], p["validation"], classes, g).f1)
+    test = event_f1(opened, parts["test"], p["test"], classes, best)
+    known, strange = p["test"][parts["test"].truth >= 0], p["test_unseen"][parts["test_unseen"].truth < 0]
+    sure = np.concatenate([known.max(1), strange.max(1)])
+    return {
+        "temperature": round(t, 3), "settings": best, "event_f1": round(test.f1, 4), "ci": test.ci95,
+        "frames": round(test.frame_accuracy, 4), "insertions": test.insertions, "deletions": test.deletions,
+        "fragmented": test.fragmented, "merged": test.merged,
+        "ece": round(calibration.reliability(p["test"], parts["test"].truth).ece, 4),
+        "windows": round(float((p["test"].argmax(1) == parts["test"].truth).mean()), 4),
+        "auroc": round(calibration.auroc(-sure, np.arange(len(sure)) >= len(known)), 4),
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""Protocols on a joint space's checkpoint as it is: zero-shot by words, retrieval, robustness; and data sets left out.
+
+Whether a model has seen the recordings or the classes is for the caller to know: name a split's part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinjo import joint, learn
+from kinjo.batches import Windows, cut, plain
+from kinjo.corpus import NULL, Corpus
+from kinjo.datasets.sentences import sentences
+from kinjo.evaluate import robustness, zeroshot
+from kinjo.evaluate.finetune import Problem, Table, table
+from kinjo.evaluate.problems import subjects_first
+from kinjo.evaluate.retrieval import Retrieval, all_pairs, retrieve
+from kinjo.methods.mujo import Classify, MuJo
+from kinjo.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Given:
+    """Windows of a corpus to ask about, with labels, subjects, recordings and data sets (n,)."""
+
+    windows: Windows
+    labels: NDArray[Any]
+    subjects: NDArray[Any]
+    recordings: NDArray[Any]
+    datasets: NDArray[Any]
+
+    def of_class(self, name: str) -> list[str]:
+        """Sentences for a class; "" is NULL."""
+        where = np.flatnonzero(self.labels == name)
+        return list(sentences(str(self.datasets[where[0]]) if len(where) else "", name))
+
+
+def given(
+    corpus: Corpus, recipe: Recipe, header: dict[str, Any], ids: Iterable[str] | None = None, *, null: bool = False
+) -> Given:
+    """The labelled windows of the recordings ``ids`` (None: all), cut by the recipe; ``null``: the others too.
+
+    Raises ``ContractError`` where the corpus holds what the model was not trained on, ``ValueError`` without windows.
+    """
+    index = cut(corpus, corpus.recordings if ids is None else ids, recipe)
+    if not null:
+        index = index.take(index.label_names != NULL)
+    if not len(index):
+        raise ValueError("no labelled window: this protocol needs recordings with labelled segments")
+    windows = Windows(corpus, index, recipe.inputs)
+    learn.check_contracts(header["contracts"], windows)
+    labels, who, what = subjects_first(windows)
+    where = np.array([str(s).split(":")[0] for s in corpus.table.sources])[index.recording]
+    return Given(windows, labels, who, what, where)
+
+
+def loaded(path: Path) -> tuple[MuJo | Classify, MuJo, Recipe, dict[str, Any]]:
+    """What a checkpoint holds, its joint space, its recipe and its header."""
+    model, recipe, header = joint.load(path)
+    space = model.model if isinstance(model, Classify) else model
+    assert isinstance(space, MuJo)
+    return model, space, recipe, header
+
+
+def zero_shot(path: Path, corpus: Corpus, ids: Iterable[str] | None = None, *, null: bool = False) -> Table:
+    """Classes by their sentences alone, by every modality and all together. ``null``: NULL is a class by its own."""
+    _, space, recipe, header = loaded(path)
+    asked = given(corpus, recipe, header, ids, null=null)
+    return by_words(space, asked, "zero-shot")
+
+
+def by_words(space: MuJo, asked: Given, arm: str) -> Table:
+    """The table of one arm: nearest sentences."""
+    embedded = joint.embed(space, asked.windows)
+    classes = tuple(sorted(set(asked.labels.tolist())))
+    prompts = {c: joint.embed_text(space, asked.of_class(c)) for c in classes}
+    there = {m: z for m, z in embedded.items() if z.any()}
+    if not there:
+        raise ValueError(f"the corpus holds none of the model's modalities: {', '.join(embedded)}")
+    answers = {m: zeroshot.classify(z, prompts) for m, z in there.items()}
+    if len(there) > 1:
+        answers["_".join(there)] = zeroshot.fuse(answers, {m: ~z.any(1) for m, z in there.items()})
+    problem = asked_problem(asked, classes)
+    return table({"all": problem}, {(arm, "none", name, "all", 0): p for name, p in answers.items()})
+
+
+def asked_problem(asked: Given, classes: tuple[str, ...]) -> Problem:
+    """A ``Problem`` that tests every window: nothing trains here, so a stand-in window nobody is asked about does."""
+    labels, who, what = (np.append(x, y) for x, y in (
+        (asked.labels, classes[0]), (asked.subjects, "nobody"), (asked.recordings, "nothing"),
+    ))  # fmt: skip
+    rows = np.arange(len(asked.labels))
+    return Problem(labels, who, what, classes, np.array([len(rows)]), np.empty(0, np.intp), rows)
+
+
+def retrieval(path: Path, corpus: Corpus, ids: Iterable[str] | None = None) -> dict[str, Retrieval]:
+    """``imu_pose`` and so on: R@k and mAP by class for every ordered pair of modalities, sentences among them."""
+    _, space, recipe, header = loaded(path)
+    asked = given(corpus, recipe, header, ids)
+    embedded = {m: z for m, z in joint.embed(space, asked.windows).items() if z.any()}
+    keys = np.array([f"{r} {t:.3f}" for r, t in zip(asked.recordings, asked.windows.index.start_s, strict=True)])
+    found = {"_".join(pair): r for pair, r in all_pairs(embedded, asked.labels, keys).items()}
+    classes = sorted(set(asked.labels.tolist()))
+    said = np.stack([joint.embed_text(space, asked.of_class(c)).mean(0) for c in classes])
+    for modality, z in embedded.items():
+        found[f"text_{modality}"] = retrieve(said, z, classes, asked.labels)
+        found[f"{modality}_text"] = retrieve(z, said, asked.labels, classes)
+    return found
+
+
+def robust(path: Path, corpus: Corpus, ids: Iterable[str] | None = None, *, batch: int = 128) -> robustness.Grid:
+    """A fine-tuned checkpoint on clean windows and on windows with sensors lost, noisy, slower, turned, with gaps."""
+    model, _, recipe, header = loaded(path)
+    if not isinstance(model, Classify):
+        raise ValueError(f"{path}: holds a joint space without classes: fine-tune it first (kinjo finetune)")
+    asked, classes = given(corpus, recipe, header, ids, null="" in header["classes"]), header["classes"]
+    strange = sorted(set(asked.labels.tolist()) - set(classes))
+    if strange:
+        raise ValueError(f"the model has no class {', '.join(strange)}; it has: {', '.join(classes)}")
+    truth = np.array([classes.index(label) for label in asked.labels])
+    inputs, windows = recipe.inputs, asked.windows
+    rows = [np.arange(i, min(i + batch, len(windows))) for i in range(0, len(windows), batch)]
+    given_batches = (plain(windows.tensors(some), inputs) for some in rows)
+    import torch
+
+    with torch.inference_mode():
+        return robustness.evaluate(
+            lambda b: model.probabilities(b), given_batches, robustness.standard(inputs), truth, asked.subjects
+        )
+
+
+def unseen(
+    recipe: Recipe, corpora: Sequence[Corpus], out: Path, *, seed: int = 0, progress: bool = True
+) -> list[Table]:
+    """Each data set left out once: a joint space of all others (labels as sentences) names its windows, zero-shot.
+
+    Trainings are kept in ``out`` and go on where they stopped.
+    """
+    if len(corpora) < 2:
+        raise ValueError("leaving a data set out needs at least two corpora")
+    every = [Windows(c, cut(c, c.recordings, recipe), recipe.inputs) for c in corpora]
+    tables = []
+    for k, (corpus, windows) in enumerate(zip(corpora, every, strict=True)):
+        others = [joint.Source(w, np.arange(len(w)), text=True) for i, w in enumerate(every) if i != k]
+        folder = out / f"without-{corpus.root.name}"
+        space = joint.pretrain(recipe, others, folder, seed=seed, progress=progress)
+        kept = windows.index.take(windows.index.label_names != NULL)
+        left = Windows(corpus, kept, recipe.inputs)
+        labels, who, what = subjects_first(left)
+        names = np.array([str(s).split(":")[0] for s in corpus.table.sources])[kept.recording]
+        tables.append(by_words(space, Given(left, labels, who, what, names), f"without {corpus.root.name}"))
+    return tables
