@@ -34,6 +34,8 @@ ROUNDS, ENTRIES, STEP = 60, 12, 1e-6
 """Random cases of each loss; entries of each input that are moved; by how much, to both sides."""
 SCALES = (1.0, 100.0)
 """Of logits: 100 is the most that ``methods.mujo`` lets a learnt scale reach."""
+WIDE, BAR, MILD = range(1000, 2500), 1e-5, 20.0
+"""Seeds of the wider probe of contrast, what it counts as too much, and a scale up to which it looks by itself."""
 LONGEST_S = 120
 
 
@@ -198,10 +200,15 @@ def case_uncertainty(rng: random.Random, g: torch.Generator) -> Case:
     return Case(values | {o: torch.randn((), generator=g) for o in objectives}, loss, loop)
 
 
+def sharpness(rng: random.Random) -> float:
+    """A scale of logits, even in its logarithm."""
+    return math.exp(rng.uniform(*map(math.log, SCALES)))
+
+
 def draw(name: str, seed: int) -> Case:
     """A random case of a loss of ``NAMES``: shapes, labels, what is missing and how sharp."""
     rng, g = random.Random(seed), seeded(seed)
-    scale = math.exp(rng.uniform(*map(math.log, SCALES)))
+    scale = sharpness(rng)
     kind = name.partition(".")[2]
     if name.startswith("info_nce"):
         return case_info_nce(rng, g, scale, kind == "soft")
@@ -261,6 +268,19 @@ def targets_error(seed: int) -> float:
     true = loop_soft_targets(None if labels is None else labels.tolist(), table, n, 0.5)
     found = contrastive.soft_targets(labels, similarity, 0.5)
     return (found.double() - torch.tensor(true, dtype=torch.float64)).abs().max().item()
+
+
+def wide_probe() -> dict[str, float]:
+    """Many more cases of contrast: the headline's are few, and fp32 rounds logits of a sharp scale by as much."""
+    found = [
+        (max(errors(draw(name, seed), seed)), sharpness(random.Random(seed))) for name in NAMES[:4] for seed in WIDE
+    ]
+    return {
+        "cases": len(found),
+        "largest": max(error for error, _ in found),
+        "over_bar": sum(error > BAR for error, _ in found),
+        f"largest_to_scale_{MILD:g}": max(error for error, scale in found if scale <= MILD),
+    }
 
 
 # ------------------------------------------------------------------------------------------------ two processes
@@ -388,6 +408,7 @@ def main() -> None:
         found["two processes"] = max(two_processes(Path(folder)).values())
     write(
         "losses_error", "losses.max_error", max(found.values()), "absolute, of values above 1 relative", largest=found,
+        wide=wide_probe(),
         protocol=f"fp32 against loops in float64 (values) and their central differences (gradients, step {STEP}, up to "
         f"{ENTRIES} entries an input), {ROUNDS} random cases of each loss, scale {SCALES[0]:g} to {SCALES[1]:g}, rows "
         f"and samples missing; two gloo processes of {ROWS // 2} rows under DDP against one of {ROWS}",

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from _synthetic import INPUTS, MILD, recording, store
 from kinjo import batches, corpus
-from kinjo.batches import SPARE, Windows, augmented, episodes, plain, sampler
+from kinjo.batches import SPARE, Windows, augmented, episodes, mixture, neighbours, plain, sampler
 from kinjo.encoders import Input, PoseInput, SensorInput, VideoInput
 from kinjo.recipe import Augment
 from kinjo.recording import Stream
@@ -318,3 +318,66 @@ def test_what_is_worn_in_one_place_is_turned_alike():
     torch.testing.assert_close(turned["acc"], turned["gyro"])
     torch.testing.assert_close(turned["acc"].norm(dim=2), torch.ones(5, 32))
     assert (turned["acc"] - turned["phone"]).abs().amax((1, 2)).min() > 0.05
+
+
+# ------------------------------------------------------------------------------------------------ joint spaces
+def test_a_sampler_draws_captions_and_says_where_there_are_none(still: Windows):
+    rows, captions = np.array([3, 5, 9]), [(4, 7), (), (2,)]
+    batch = sampler(still, rows, 200, STILL, captions=captions)(seeded())
+    said = batch["text"]
+    picked = who(still, batch)
+    assert {row: set(said[picked == row].tolist()) for row in rows.tolist()} == {3: {4, 7}, 5: {-1}, 9: {2}}
+
+
+@pytest.mark.parametrize("near_s", [0.0, 0.3])
+def test_the_second_half_holds_other_views_of_the_first(still: Windows, near_s: float):
+    rows = np.arange(1, len(still) - 1)
+    batch = sampler(still, rows, 401, STILL, np.arange(len(rows)), near_s=near_s)(seeded(1))
+    one, two = who(still, batch).view(2, 200)
+    assert torch.equal(batch["label"] + 1, torch.cat([one, two]))
+    index = still.index
+    assert (index.recording[one] == index.recording[two]).all()
+    apart = np.abs(index.start_s[one] - index.start_s[two])
+    assert apart.max() <= near_s + 1e-6
+    assert bool((apart > 0).any()) == (near_s > 0)
+    assert {0, *rows} - set(one.tolist()) - set(two.tolist()) == {0}
+
+
+def test_neighbours_need_the_order_of_time(still: Windows):
+    first, count = neighbours(still.index, 0.25)
+    edges = np.flatnonzero(np.diff(still.index.recording, prepend=-1))
+    assert set(edges) <= set(first.tolist())
+    assert set(count.tolist()) == {2, 3}
+    for rows in (np.arange(len(still))[::-1], np.r_[0, len(still) - 1, 1]):
+        with pytest.raises(ValueError, match="in the order of time"):
+            neighbours(still.index.take(rows), 0.25)
+
+
+def test_classes_are_drawn_alike_where_that_is_asked(still: Windows):
+    rows, labels = np.arange(10), np.array([0] * 9 + [1])
+    for balanced, share in ((False, 0.1), (True, 0.5)):
+        batch = sampler(still, rows, 600, STILL, labels, balanced=balanced)(seeded())
+        assert batch["label"].float().mean().item() == pytest.approx(share, abs=0.06)
+        assert torch.equal(batch["label"], torch.as_tensor(labels)[who(still, batch)])
+
+
+def test_a_mixture_draws_from_each_by_its_share():
+    draws = [lambda g, k=k: {"from": torch.tensor(k)} for k in range(3)]
+    draw, g = mixture(draws, (3.0, 0.0, 1.0)), seeded()
+    chosen = torch.stack([draw(g)["from"] for _ in range(800)]).bincount(minlength=3) / 800
+    torch.testing.assert_close(chosen, torch.tensor([0.75, 0.0, 0.25]), atol=0.05, rtol=0)
+    for shares in ((1.0, 1.0), (0.0, 0.0, 0.0), (1.0, -1.0, 1.0)):
+        with pytest.raises(ValueError, match="a share of at least 0 for each of 3 sources"):
+            mixture(draws, shares)
+
+
+def test_half_turns_are_those_of_a_device_worn_any_way_round():
+    inputs: dict[str, Input] = {"acc": SensorInput("acc", samples=8, slots=4)}
+    batch = {
+        "acc": torch.tensor([1.0, 2.0, 3.0]).repeat(200, 8, 1),
+        "acc.missing": torch.zeros(200, 8, dtype=torch.bool),
+    }
+    out = augmented(batch, inputs, replace(STILL, half_turns=True), seeded())["acc"]
+    torch.testing.assert_close(out.abs(), batch["acc"])
+    signs = {tuple(s) for s in out[:, 0].sign().int().tolist()}
+    assert signs == {(1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1)}

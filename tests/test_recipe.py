@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kinjo.encoders import PoseInput, SensorInput, VideoInput
-from kinjo.methods import mumae
+from kinjo.methods import mujo, mumae
 from kinjo.methods.oneshot import OneShotConfig
 from kinjo.recipe import Augment, Recipe
 from kinjo.train import Schedule
@@ -214,3 +214,35 @@ def test_joints_across_come_as_a_list():
         written["inputs"]["pose"]["across"] = wrong
         with pytest.raises(ValueError, match="across"):
             Recipe.from_dict(written)
+
+
+# ------------------------------------------------------------------------------------------------ MuJo
+MUJO = Recipe(
+    "joint", INPUTS, mujo.Config(INPUTS, dim=32, imu="recurrent"), method="mujo",
+    objective=mujo.Objective({"contrast": 1.0, "masked": 0.5}, "uncertainty", drop=0.1), augment=Augment(mixup=0.3),
+)  # fmt: skip
+
+
+def test_a_joint_space_comes_back_as_it_went():
+    assert Recipe.from_dict(json.loads(json.dumps(MUJO.to_dict()))) == MUJO
+    assert Recipe.from_dict(MUJO.to_dict()) == MUJO
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("method = 'mojo'", r"method must be mumae or mujo, given 'mojo'"),
+        ("method = 'mujo'\n[oneshot]\nway = 3", r"\[oneshot\] is not for method = 'mujo'"),
+        ("[objective]\ndrop = 0.1", r"\[objective\] is not for method = 'mumae'"),
+        ("method = 'mujo'\n[objective]\nweights = {contrst = 1.0}", r"\[objective\]: weights: known are contrast"),
+        ("method = 'mujo'\n[objective]\nweights = {contrast = 'much'}", r"\[objective\]: weights must be numbers"),
+        ("method = 'mujo'\n[objective]\nweights = 3", r"\[objective\]: weights: must be a table"),
+        ("method = 'mujo'\n[objective]\nweighting = 'fair'", r"weighting must be fixed or uncertainty or pcgrad"),
+        ("method = 'mujo'\n[model]\ndecoder_dim = 3", r"\[model\]: unknown decoder_dim; known: .*joint_dim"),
+        ("method = 'mujo'\n[model]\nimu = 'lstm'", r"imu must be transformer or recurrent, given 'lstm'"),
+    ],
+)  # fmt: skip
+def test_words_of_the_other_method_are_named(tmp_path: Path, more: str, said: str):
+    head, _, tables = more.partition("\n") if more.startswith("method") else ("", "", more)
+    with pytest.raises(ValueError, match=said):
+        Recipe.load(written(tmp_path, f"{head}\n{SMALL}\n{tables}\n"))

@@ -259,3 +259,41 @@ def test_weights_that_are_frozen_are_not_moved(tmp_path: Path) -> None:
         fit(task, draw, schedule, tmp_path / schedule.optimizer, seed=0, progress=False, until=3)
         assert bool((task.norm.weight == 0.5).all())
         assert not bool((task.linear.weight == 0.5).any())
+
+
+# ------------------------------------------------------------------------------------------------ tasks with hooks
+class Hooked(Line):
+    """Is told the step, and steps along half of its gradient by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[tuple[int, int]] = []
+
+    def at(self, step: int, steps: int) -> None:
+        self.told.append((step, steps))
+
+    def gradients(self, losses: dict[str, torch.Tensor], generator: torch.Generator) -> None:
+        torch.rand((), generator=generator)
+        (0.5 * losses["mse"]).backward()
+
+
+class Halved(Line):
+    def forward(self, batch: dict[str, torch.Tensor], generator: torch.Generator) -> dict[str, torch.Tensor]:
+        return {"mse": 0.5 * super().forward(batch, generator)["mse"]}
+
+
+def test_a_task_is_told_the_step_and_may_make_its_own_gradients(tmp_path: Path) -> None:
+    schedule = Schedule(**{**SCHEDULE.__dict__, "optimizer": "sgd", "steps": 12})
+    hooked, halved = Hooked(), Halved()
+    fit(hooked, draw, schedule, tmp_path / "hooked", seed=3, progress=False, until=5)
+    fit(hooked, draw, schedule, tmp_path / "hooked", seed=3, progress=False)
+    fit(halved, draw, schedule, tmp_path / "halved", seed=3, progress=False)
+    assert hooked.told == [(step, 12) for step in range(12)]
+    given = halved.state_dict()
+    assert all(torch.equal(x, given[n]) for n, x in hooked.state_dict().items())
+
+
+def test_gradient_surgery_over_several_batches_is_refused(tmp_path: Path) -> None:
+    schedule = Schedule(**{**SCHEDULE.__dict__, "accumulate": 2})
+    with pytest.raises(ValueError, match="one process and accumulate = 1: take weighting = 'fixed'"):
+        fit(Hooked(), draw, schedule, tmp_path, seed=3, progress=False)

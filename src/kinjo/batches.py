@@ -222,6 +222,8 @@ def sampler(
         batch = augmented(windows.tensors(pool[pick]), windows.inputs, how, generator)
         if classes is not None:
             batch["label"] = classes[pick]
+        if beside is not None:
+            batch["same"] = torch.arange(number).repeat(2)  # a window and its other view are no negatives
         if captions is not None:
             share, said = torch.rand(len(pick), generator=generator).tolist(), [captions[i] for i in pick.tolist()]
             rows_of = [c[int(u * len(c))] if len(c) else -1 for c, u in zip(said, share, strict=True)]

@@ -88,6 +88,12 @@ def pretrain(
     if not sources:
         raise ValueError("no windows to train on: the split part or the corpus is empty")
     model, facts = new_model(recipe, seed), dict(provenance or {})
+    told = any(s.text for s in sources)
+    if not told and len(model.config.modalities) < 2 and set(recipe.objective.weights) == {"contrast"}:
+        raise ValueError(
+            "contrast needs two modalities, or sentences (--text): with one alone add another objective to "
+            "[objective] weights, such as views or masked"
+        )
     meta: dict[str, Any] = {"recipe": recipe.to_dict(), "windows": [learn.digest(s.windows, s.rows) for s in sources]}
     meta["sources"] = [[s.share, s.text, s.labels, near_s] for s in sources]
     if init is not None:
@@ -144,6 +150,7 @@ def finetune(
     if not len(rows):
         raise ValueError("no windows to fine-tune on: the split part or the corpus is empty")
     classes, numbers = np.unique(labels, return_inverse=True)
+    learns = [p.requires_grad for p in model.parameters()]
     task = mujo.Classify(
         model, len(classes), torch.Generator().manual_seed(seed), frozen=frozen, mixup=recipe.augment.mixup
     )
@@ -152,6 +159,8 @@ def finetune(
     meta = {"recipe": recipe.to_dict(), "windows": learn.digest(windows, rows, numbers.tolist()), "start": start}
     meta |= {"frozen": frozen, "balanced": balanced}
     fit(task, draw, recipe.finetune, out, seed=seed, meta=meta, progress=progress, title="fine-tune")
+    for p, before in zip(model.parameters(), learns, strict=True):
+        p.requires_grad_(before)  # frozen for this training alone
     facts = {"classes": [str(c) for c in classes], **(provenance or {})}
     source = Source(windows, np.asarray(rows))
     save(task, recipe, out / "model.safetensors", [source], stage="finetune", seed=seed, **facts)

@@ -141,6 +141,9 @@ def _build(cls: Any, values: Any, where: str, **more: Any) -> Any:
             if given[f.name] not in get_args(hints[f.name]):
                 allowed = " or ".join(get_args(hints[f.name]))
                 raise ValueError(f"{where}: {f.name} must be {allowed}, given {given[f.name]!r}")
+        elif get_origin(hints[f.name]) is Mapping:
+            if not all(type(x) in (int, float) for x in _table(given[f.name], f"{where}: {f.name}").values()):
+                raise ValueError(f"{where}: {f.name} must be numbers, given {given[f.name]!r}")
         elif f.default is not MISSING and not _alike(f.default, given[f.name]):
             raise ValueError(f"{where}: {f.name} must be like {f.default!r}, given {given[f.name]!r}")
     exact = {f.name: _exact(f.default, given[f.name]) for f in fields(cls) if f.name in given}

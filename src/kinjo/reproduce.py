@@ -1,4 +1,4 @@
-"""``kinjo reproduce mumae``: what the paper claims, what we measured, on which data; MMAct itself where it is found.
+"""``kinjo reproduce mumae|mujo``: what a paper claims, what we measured, on which data; its own data where found.
 
 Ours are the rows that the benchmarks wrote. The paper's numbers are on MMAct, which is given on request only: where it
 lies under the data folder, the paper's own split is run by its protocol and by the strict one; elsewhere the table
@@ -70,7 +70,7 @@ class Entry:
     ours: dict[str, dict[str, Any]]
 
 
-def table(results: Path = RESULTS) -> list[Entry]:
+def table(results: Path = RESULTS, claims: Sequence[Claim] = CLAIMS) -> list[Entry]:
     """The claims beside our rows; a row that is absent was not measured here."""
     rows: dict[str, dict[str, Any]] = {}
     for file in sorted(results.glob("*.json")):
@@ -78,22 +78,13 @@ def table(results: Path = RESULTS) -> list[Entry]:
     kept = ("value", "ci95", "gain", "gain_ci95", "baseline", "seeds", "protocol", "command", "commit")
     return [
         Entry(claim, {id: {k: rows[id][k] for k in kept if k in rows[id]} for id in claim.rows if id in rows})
-        for claim in CLAIMS
+        for claim in claims
     ]
 
 
 def to_text(entries: Sequence[Entry], mmact_run: Mapping[str, Any] | None) -> str:
     """For people."""
-    lines = [f"Mu-MAE ({PAPER}) and kinjo", ""]
-    for entry in entries:
-        lines += [entry.claim.claim, f"  paper  {entry.claim.paper}"]
-        for id, row in entry.ours.items():
-            low_high = "" if "ci95" not in row else "  [{:.3f}, {:.3f}]".format(*row["ci95"])
-            gain = "" if "gain" not in row else f"  gain {row['gain']:+.3f}"
-            lines.append(f"  ours   {id} = {row['value']:.3f}{low_high}{gain}  ({entry.claim.data}, {row['command']})")
-        if not entry.ours:
-            lines.append(f"  ours   not measured here ({', '.join(entry.claim.rows)}: make bench)")
-    lines.append("")
+    lines = [f"Mu-MAE ({PAPER}) and kinjo", "", *claims_text(entries), ""]
     if mmact_run is None:
         lines.append(f"MMAct is not here, so its numbers could not be reproduced. {mmact.CARD.how_to_get}")
         lines.append("Then: kinjo reproduce mumae --data DATA")
@@ -102,6 +93,20 @@ def to_text(entries: Sequence[Entry], mmact_run: Mapping[str, Any] | None) -> st
         lines += [f"MMAct, the paper's split (23 + 10 classes), {mmact_run['clips']} clips{told}:"]
         lines += [f"  {name:<26} {mmact_run[name]:.4f}" for name in ("reference_best", "reference_last", "strict")]
     return "\n".join(lines)
+
+
+def claims_text(entries: Sequence[Entry]) -> list[str]:
+    """Each claim, the paper's number and ours, in lines."""
+    lines: list[str] = []
+    for entry in entries:
+        lines += [entry.claim.claim, f"  paper  {entry.claim.paper}"]
+        for id, row in entry.ours.items():
+            low_high = "" if "ci95" not in row else "  [{:.3f}, {:.3f}]".format(*row["ci95"])
+            gain = "" if "gain" not in row else f"  gain {row['gain']:+.3f}"
+            lines.append(f"  ours   {id} = {row['value']:.3f}{low_high}{gain}  ({entry.claim.data}, {row['command']})")
+        if not entry.ours:
+            lines.append(f"  ours   not measured here ({', '.join(entry.claim.rows)}: make bench)")
+    return lines
 
 
 def clips_of(found: Path, report: list[str]) -> Iterator[Recording]:
@@ -173,3 +178,46 @@ def mumae(
     out.mkdir(parents=True, exist_ok=True)
     _keep(json.dumps(plain, indent=1) + "\n", out / "mumae.json")
     return plain, to_text(entries, ran)
+
+
+# ------------------------------------------------------------------------------------------------ MuJo
+MUJO_PAPER = "arXiv 2406.03857: v1, 6 Jun 2024; v3, 6 Feb 2025 (PerCom 2025)"
+MUJO_CLAIMS = (
+    Claim("MM-Fit, fine-tuned on 2 % of the labels", "macro-F1 up to 0.855 (v3); v1 said 0.992 of another experiment",
+          ("motionsense.f1.2",), "MotionSense, for want of MM-Fit"),
+    Claim("MM-Fit, fine-tuned on all labels", "macro-F1 up to 0.942 (v3); v1 said 0.999",
+          ("motionsense.f1.100",), "MotionSense, for want of MM-Fit"),
+    Claim("MM-Fit never seen", "macro-F1 up to 0.638 (v1)", ("motionsense.f1.1rec",),
+          "MotionSense with one labelled recording a class"),
+    Claim("pre-training on simulated IMU beats training from scratch on all four sets, at 2 % and 100 %",
+          "said (v3), tables not found", ("mujo.virtual_gain",), "MotionSense"),
+    Claim("multimodal pre-training beats unimodal for pose, video and several inputs", "said, figures not found",
+          ("utd.multimodal_gain", "utd.pretrain_gain")),
+    Claim("strategies of multitask learning; a compact representation", "analysed in v1, figures not found",
+          ("mujo.strategies",), "MotionSense, 2 %"),
+    Claim("robust where modalities are missing", "analysed in v1, figures not found", ("utd.robustness_gap",)),
+    Claim("any modality finds any other in the joint space", "implied, figures not found",
+          ("utd.retrieval.imu_pose", "utd.retrieval.pose_imu", "utd.retrieval.imu_video", "utd.retrieval.text_imu")),
+)  # fmt: skip
+MUJO_DATA = {
+    "mm_fit": "mujo-mmfit", "myogym": "mujo-myogym", "motionsense": "mujo-motionsense", "mhealth": "mujo-mhealth",
+}  # fmt: skip
+"""The paper's data sets and the recipe for each."""
+
+
+def mujo(data: Path, *, results: Path = RESULTS) -> tuple[dict[str, Any], str]:
+    """MuJo's claims beside our rows, and which of its data sets lie under ``data``: plain JSON types, and text."""
+    entries = table(results, MUJO_CLAIMS)
+    lines = [f"MuJo ({MUJO_PAPER}) and kinjo", "", *claims_text(entries), ""]
+    found: dict[str, str | None] = {}
+    for name, recipe in MUJO_DATA.items():
+        card = datasets.DATASETS[name].CARD
+        where = datasets.DATASETS[name].find(data)
+        found[name] = None if where is None else str(where)
+        if where is None:
+            lines.append(f"{card.title}: data not found under {data}. {card.how_to_get}")
+        else:
+            lines.append(f"{card.title}: found. Its table: kinjo import {name} --data {data} -o {name}; then")
+            lines.append(f"  kinjo evaluate finetune recipes/{recipe}.toml --corpus {name} --budgets windows:0.02,all")
+    plain = {"paper": MUJO_PAPER, "claims": [asdict(entry) for entry in entries], "data": found}
+    return plain, "\n".join(lines)

@@ -37,7 +37,7 @@ def windows(inputs: dict[str, SensorInput], seed: int = 0) -> Batch:
     return out | {f"{key}.missing": torch.zeros(ROWS, SAMPLES, dtype=torch.bool) for key in inputs}
 
 
-def lost(batch: Batch, key: str, rows: object = slice(None), samples: object = slice(None)) -> Batch:
+def lost(batch: Batch, key: str, rows: int | slice = slice(None), samples: slice = slice(None)) -> Batch:
     """Missing, with nonsense where the values were."""
     gone, x = batch[f"{key}.missing"].clone(), batch[key].clone()
     gone[rows, samples], x[rows, samples] = True, 1e4
@@ -174,9 +174,7 @@ def test_a_placement_never_seen_has_the_vector_of_its_joints():
     torch.testing.assert_close(learnt - known, torch.cat([
         (learnt - known)[:, :1].expand(-1, SLOTS, -1), (learnt - known)[:, SLOTS : SLOTS + 1].expand(-1, SLOTS, -1)
     ], 1), atol=1e-5, rtol=0)  # fmt: skip
-    torch.testing.assert_close(
-        places.placement("left_wrist", known=False), places.part(NEAREST_JOINTS["left_wrist"])
-    )
+    torch.testing.assert_close(places.placement("left_wrist", known=False), places.part(NEAREST_JOINTS["left_wrist"]))
 
 
 def test_the_same_signal_elsewhere_is_another_token():

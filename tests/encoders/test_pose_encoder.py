@@ -101,7 +101,7 @@ def test_a_pose_without_any_joint_is_finite():
 
 
 def test_prepared_poses_keep_their_lost_joints():
-    """Neither the average of the root nor the facing is spoilt by them; a root that is lost everywhere moves nothing."""
+    """Neither the average of the root nor the facing is spoilt by them."""
     spec = replace(WHOLE, across=(1, 2))
     x = windows(spec)["pose"]
     torn = x.clone()
@@ -150,12 +150,10 @@ def test_parts_without_names_have_none():
 
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="reads one pose, given one, two"):
-        PoseEncoder(
-            {"one": WHOLE, "two": WHOLE}, Places(DIM, torch.Generator()), Context(DIM, 1, 2, 0.5), DIM
-        )
+        PoseEncoder({"one": WHOLE, "two": WHOLE}, Places(DIM, torch.Generator()), Context(DIM, 1, 2, 0.5), DIM)
     with pytest.raises(ValueError, match="'pose': 4 joints do not divide into 3 places"):
         encoder(replace(WHOLE, places=3))
-    with pytest.raises(ValueError, match="skeleton 'canonical' has not 4 joints; known: .*canonical .17"):
+    with pytest.raises(ValueError, match=r"skeleton 'canonical' has not 4 joints; known: .*canonical .17"):
         replace(WHOLE, skeleton="canonical")
     with pytest.raises(ValueError, match="skeleton 'octopus' has not 4 joints"):
         replace(WHOLE, skeleton="octopus")

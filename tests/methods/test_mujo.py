@@ -1,40 +1,37 @@
 """MuJo: a joint space of whatever is there; no objective sees what is missing, and all of them learn."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Iterator
 from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from kinjo.encoders import Input, PoseInput, SensorInput, VideoInput, text
-from kinjo.encoders.frozen import Preprocess, VisionEncoder
+from _mujo import (
+    INPUTS,
+    MODALITIES,
+    ROWS,
+    SAID,
+    WORDS,
+    Batch,
+    config,
+    finite,
+    full,
+    model,
+    seeded,
+    task,
+    windows,
+    without,
+)
+from kinjo.encoders import text
 from kinjo.losses import contrastive
-from kinjo.methods import mujo, mumae
 from kinjo.methods.mujo import OBJECTIVES, Config, MuJo, Objective, Pretrain, Sentences, between_views, dropped
 from kinjo.train import Schedule, fit, step_generator
 
-INPUTS: dict[str, Input] = {
-    "acc": SensorInput("acc", samples=32, slots=8, placement="left_wrist"),
-    "gyro": SensorInput("gyro", samples=32, slots=8, placement="left_wrist"),
-    "pocket": SensorInput("acc", samples=32, slots=8, placement="right_pocket"),
-    "pose": PoseInput(frames=16, joints=4, slots=8, places=2),
-    "depth": VideoInput("depth", frames=4, size=16, tubelet=(2, 8, 8)),
-}
-MODALITIES = {"imu": ["acc", "gyro", "pocket"], "pose": ["pose"], "video": ["depth"]}
 SUBSETS = [set(s) for s in chain.from_iterable(combinations(MODALITIES, n) for n in (1, 2, 3))]
-ROWS, WORDS, CLASSES = 6, 8, 3
-SAID = ("somebody squats", "a deep squat", "walking", "no activity")
-Batch = dict[str, Tensor]
 both_imus = pytest.mark.parametrize("imu", ["transformer", "recurrent"])
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 class Letters(nn.Module):
@@ -55,6 +52,15 @@ def letters(sentences: list[str]) -> dict[str, Tensor]:
 
 
 @pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Sums depend on the number of threads, and other packages (aeon) change it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
 def _words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The text model of all tests: tiny, and what it keeps on disk goes with the test."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -63,46 +69,6 @@ def _words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         return text.TextEncoder(name, WORDS, Letters(), letters, lambda tower, tokens: tower(tokens["letters"]))
 
     monkeypatch.setattr(text, "load", load)
-
-
-def config(**sizes: Any) -> Config:
-    given: dict[str, Any] = {"inputs": INPUTS, "dim": 16, "depth": 1, "heads": 2, "joint_dim": 12, "text_dim": WORDS}
-    return Config(**given | sizes)
-
-
-def model(seed: int = 0, **sizes: Any) -> MuJo:
-    return MuJo(config(**sizes), seeded(seed)).eval()
-
-
-def windows(rows: int = ROWS, seed: int = 1, inputs: dict[str, Input] = INPUTS) -> Batch:
-    """Noise for every stream, nothing missing."""
-    g, out = seeded(seed), {}
-    for key, spec in inputs.items():
-        out[key] = spec.unpatchify(torch.randn(rows, spec.tokens, spec.values, generator=g))
-        out[f"{key}.missing"] = torch.zeros(rows, spec.samples, dtype=torch.bool)
-    return out
-
-
-def without(batch: Batch, modality: str, *rows: int, value: float = 0.0) -> Batch:
-    out = dict(batch)
-    for key in MODALITIES[modality]:
-        out[key], out[f"{key}.missing"] = out[key].clone(), out[f"{key}.missing"].clone()
-        out[key][list(rows)], out[f"{key}.missing"][list(rows)] = value, True
-    return out
-
-
-def full(batch: Batch) -> Batch:
-    """With sentences and classes, of which one row has none."""
-    return batch | {"text": torch.tensor([0, 1, 2, 3, 2, -1]), "label": torch.tensor([0, 0, 1, 2, 1, -1])}
-
-
-def task(net: MuJo, objective: Objective, *, said: bool = True) -> Pretrain:
-    return Pretrain(net, objective, seeded(1), sentences=Sentences(net, SAID) if said else None, classes=CLASSES)
-
-
-def finite(module: nn.Module) -> bool:
-    given = [p.grad for p in module.parameters() if p.grad is not None]
-    return bool(given) and all(bool(torch.isfinite(g).all()) for g in given)
 
 
 # ------------------------------------------------------------------------------------------------ embeddings
@@ -164,45 +130,10 @@ def test_what_does_not_fit_is_refused():
         config(dim=24)
     with pytest.raises(ValueError, match="none of the model's streams"):
         model().embed({"sound": torch.zeros(2, 8, 3)})
-    assert config().modalities == tuple(MODALITIES)
+    assert list(config().modalities) == list(MODALITIES)
 
 
-# ------------------------------------------------------------------------------------------------ pre-trained models
-@pytest.fixture
-def vision(monkeypatch: pytest.MonkeyPatch) -> Callable[[], VisionEncoder]:
-    transformers = pytest.importorskip("transformers")
-
-    def load(name: str = "") -> VisionEncoder:
-        with torch.random.fork_rng():
-            torch.manual_seed(7)
-            sizes = {"hidden_size": 12, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-            tower = transformers.ViTModel(
-                transformers.ViTConfig(**sizes, image_size=16, patch_size=8), add_pooling_layer=False
-            )
-        return VisionEncoder(name, tower, Preprocess(None, "bilinear", (16, 16), 1 / 255, (0.5,) * 3, (0.5,) * 3))
-
-    from kinjo.encoders import frozen
-
-    monkeypatch.setattr(frozen, "load_vision", load)
-    return load
-
-
-@pytest.mark.parametrize("learns", [False, True])
-def test_a_pre_trained_image_model_keeps_its_weights_until_it_may_learn(
-    vision: Callable[[], VisionEncoder], learns: bool
-):
-    inputs = {"acc": INPUTS["acc"], "rgb": VideoInput("rgb", frames=4, size=16, tubelet=(2, 8, 8))}
-    net = model(inputs=inputs, vision="small", train_vision=learns)
-    tower = net.encoders["video"].vision
-    assert all(torch.equal(x, tower.state_dict()[n]) for n, x in vision().state_dict().items())
-    learning = Pretrain(net, Objective({"contrast": 1.0, "masked": 1.0}), seeded()).train()
-    losses = learning(windows(inputs=inputs), seeded())
-    assert set(losses) == {"contrast_imu_video", "masked_acc"}  # features hold no pixels to model
-    torch.stack(list(losses.values())).sum().backward()
-    assert any(p.grad is not None and bool(p.grad.any()) for p in tower.parameters()) == learns
-    assert finite(learning)
-
-
+# ------------------------------------------------------------------------------------------------ sentences
 def test_sentences_are_embedded_once_or_by_a_model_that_learns():
     rows = torch.tensor([2, 0, 0, -1])
     frozen, live = model(), model(train_text=True)
@@ -221,11 +152,11 @@ def test_sentences_are_embedded_once_or_by_a_model_that_learns():
     assert live.words is not None
     learning = Pretrain(live, Objective(), seeded(), sentences=banks[1]).train()
     torch.stack(list(learning(full(windows()), seeded()).values())).sum().backward()
-    grad = live.words.tower.mix.weight.grad
+    grad = live.get_parameter("words.tower.mix.weight").grad
     assert grad is not None
     assert bool(grad.any())
     with torch.no_grad():
-        live.words.tower.mix.weight.mul_(torch.arange(1.0, WORDS + 1))
+        live.get_parameter("words.tower.mix.weight").mul_(torch.arange(1.0, WORDS + 1))
     assert (banks[1](live, rows) - expected).abs().max() > 0.01
     torch.testing.assert_close(banks[1].alike(rows)[:3, :3], expected[:3] @ expected[:3].T)  # as the text model was
 
@@ -247,25 +178,39 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+ALL: dict[str, float] = dict.fromkeys(OBJECTIVES, 1.0)
+
+
 @pytest.mark.parametrize("lacking", [False, True])
-def test_every_objective_is_finite_and_learns(name: str, lacking: bool):
-    learning, batch = task(model(), Objective({name: 2.0})).train(), full(windows())
+def test_every_objective_is_finite_and_learns(lacking: bool):
+    learning, batch = task(model(), Objective(ALL | {"masked": 2.0})).train(), full(windows())
     if lacking:
         batch = without(without(without(without(batch, "imu", 1, 4), "pose", 2, 4), "video", 3, 4), "pose", 5)
         batch["pose"][0, 3:5, 1] = torch.nan
     losses = learning(batch, seeded(3))
-    assert set(losses) == NAMES[name]
-    assert all(torch.isfinite(x) and x > 0 for x in losses.values())
-    torch.stack(list(losses.values())).sum().backward()
-    assert finite(learning)
+    assert set(losses) == set().union(*NAMES.values())
+    assert all(torch.isfinite(x) and (x > 0 or lacking) for x in losses.values())
+    for name, members in NAMES.items():
+        learning.zero_grad()
+        torch.stack([losses[m] for m in sorted(members)]).sum().backward(retain_graph=True)
+        assert finite(learning), name
+        assert any(p.grad is not None and bool(p.grad.any()) for p in learning.model.encoders.parameters()), name
     plain = learning.losses(batch, seeded(3))
-    torch.testing.assert_close(dict(losses), {n: 2 * x for n, x in plain.items()})
+    torch.testing.assert_close(dict(losses), {n: (2 if "masked" in n else 1) * x for n, x in plain.items()})
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_no_objective_sees_what_is_missing(name: str):
-    learning = task(model(), Objective({name: 1.0}))
+def test_objectives_are_asked_for_by_name(name: str):
+    inputs = {k: INPUTS[k] for k in ("acc", "pose")}
+    losses = task(model(inputs=inputs), Objective({name: 1.0, "views": 0.0 if name != "views" else 1.0}))(
+        full(windows(inputs=inputs)), seeded()
+    )
+    assert losses
+    assert set(losses) <= NAMES[name]
+
+
+def test_no_objective_sees_what_is_missing():
+    learning = task(model(), Objective(ALL))
     made = []
     for value in (0.0, 1e3):
         batch = without(without(full(windows()), "imu", 1, 4, value=value), "video", 2, value=value)
@@ -273,9 +218,8 @@ def test_no_objective_sees_what_is_missing(name: str):
     assert {n: x.item() for n, x in made[0].items()} == {n: x.item() for n, x in made[1].items()}
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
-def test_a_modality_that_nobody_has_teaches_nothing(name: str):
-    learning = task(model(), Objective({name: 1.0})).train()
+def test_a_modality_that_nobody_has_teaches_nothing():
+    learning = task(model(), Objective(ALL)).train()
     batch = without(full(windows()), "video", *range(ROWS))
     losses = learning(batch, seeded())
     assert all(x == 0 for n, x in losses.items() if "video" in n or "depth" in n)
@@ -286,15 +230,17 @@ def test_a_modality_that_nobody_has_teaches_nothing(name: str):
             assert not p.grad.any(), n
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
 @pytest.mark.parametrize("subset", SUBSETS, ids=lambda s: "+".join(sorted(s)))
-def test_a_batch_may_lack_whole_inputs(name: str, subset: set[str]):
-    learning = task(model(), Objective({name: 1.0})).train()
+def test_a_batch_may_lack_whole_inputs(subset: set[str]):
+    learning = task(model(), Objective(ALL)).train()
     batch = {n: x for n, x in windows().items() if INPUTS[n.partition(".")[0]].modality in subset}
+    batch.pop("gyro", None)
     losses = learning(batch, seeded())  # without sentences and labels too
-    assert set(losses) <= NAMES[name] | {"nothing"}
+    objectives = {n.partition("_")[0] for n in losses}
+    assert objectives == {"views", "masked"} | ({"contrast"} if len(subset) > 1 else set()) | (
+        {"reconstruct"} if "imu" in subset else set()
+    ) | ({"regress"} if {"imu", "pose"} <= subset else set())  # fmt: skip
     total = torch.stack(list(losses.values())).sum()
-    assert torch.isfinite(total)
     total.backward()
     assert finite(learning)
 
@@ -307,8 +253,9 @@ def test_a_step_that_has_nothing_to_learn_from_moves_nothing():
     assert not any(p.grad.any() for p in learning.parameters() if p.grad is not None)
 
 
-@pytest.mark.parametrize("weighting", ["fixed", "uncertainty", "pcgrad"])
-@pytest.mark.parametrize("schedule", ["joint", "alternating", "staged"])
+@pytest.mark.parametrize(
+    ("weighting", "schedule"), [("fixed", "joint"), ("uncertainty", "staged"), ("pcgrad", "alternating")]
+)
 def test_every_weighting_and_schedule_trains(weighting: Any, schedule: Any, tmp_path: Path):
     """Twice the same, and a run that was cut ends with the same bits."""
     how = Objective({"contrast": 1.0, "masked": 0.5, "regress": 1.0}, weighting, schedule)
@@ -343,27 +290,26 @@ def test_every_weighting_and_schedule_trains(weighting: Any, schedule: Any, tmp_
     assert not learnt or any(bool(x != 0) for x in learnt.values())
 
 
-def test_surgery_without_conflict_is_the_sum():
-    one, two = (task(model(), Objective({"masked": 1.0}, w)) for w in ("fixed", "pcgrad"))  # type: ignore[arg-type]
-    batch = {n: x for n, x in windows().items() if n.startswith(("acc", "depth"))}  # they share no weights
-    torch.stack(list(one(batch, seeded()).values())).sum().backward()
+def test_surgery_on_one_loss_is_its_gradient():
+    net = {"acc": INPUTS["acc"]}
+    one, two = (task(model(inputs=net), Objective({"masked": 1.0}, w)) for w in ("fixed", "pcgrad"))  # type: ignore[arg-type]
+    batch = windows(inputs=net)
+    one(batch, seeded())["masked_acc"].backward()
+    assert one.gradients is None
     assert two.gradients is not None
     two.gradients(two(batch, seeded()), seeded(1))
     given = dict(two.named_parameters())
     for n, p in one.named_parameters():
-        if p.grad is not None and "masked.decoder" not in n and "masked.enter" not in n and "masked.hidden" not in n:
-            torch.testing.assert_close(given[n].grad, p.grad, atol=1e-6, rtol=1e-4)
+        torch.testing.assert_close(given[n].grad, p.grad, atol=1e-6, rtol=1e-4)
 
 
 def test_objectives_are_checked():
     for weights in ({"contrast": 0.0}, {}, {"contrst": 1.0}, {"contrast": -1.0}):
         with pytest.raises(ValueError, match="known are contrast, views"):
             Objective(weights)
-    with pytest.raises(ValueError, match="weights must be numbers"):
-        Objective({"contrast": "much"})  # type: ignore[dict-item]
     for wrong in ({"temperature": 0.0}, {"drop": 1.0}, {"hide_placement": 1.5}):
         with pytest.raises(ValueError, match="temperature must be above 0"):
-            Objective(**wrong)
+            Objective(**wrong)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="'classify' needs labelled windows"):
         Pretrain(model(), Objective({"classify": 1.0}), seeded())
     imu, pose = ({k: INPUTS[k] for k in MODALITIES[m]} for m in ("imu", "pose"))
@@ -388,7 +334,9 @@ def test_dropout_always_leaves_one_that_is_there():
             assert torch.equal(hidden, missing)
     nothing = {m: torch.zeros(20_000, dtype=torch.bool) for m in MODALITIES}
     shares = torch.stack(list(dropped(nothing, 0.3, g).values()), 1).float().mean(0)
-    torch.testing.assert_close(shares, torch.full((3,), 0.3 - 0.3**3 / 3), atol=0.015, rtol=0)  # all three hidden: one stays
+    torch.testing.assert_close(
+        shares, torch.full((3,), 0.3 - 0.3**3 / 3), atol=0.015, rtol=0
+    )  # all three hidden: one stays
 
 
 def test_dropout_hides_from_the_contrast_alone():
@@ -422,7 +370,8 @@ def test_what_says_the_same_is_no_negative():
     net = model()
     batch = windows() | {"text": torch.tensor([0, 0, 2, 2, 3, 3])}
     learning = task(net, Objective(synonyms=2.0, drop=0.0, hide_placement=0.0))
-    joint = net.embed(batch)
+    with torch.no_grad():
+        joint = net.embed(batch)
     targets = contrastive.soft_targets(batch["text"])
     scale = torch.tensor(10.0)
     expected = contrastive.info_nce(joint["imu"], joint["pose"], scale, targets=targets)
@@ -440,84 +389,11 @@ def test_contrast_brings_modalities_together(tmp_path: Path):
     inputs = {k: INPUTS[k] for k in ("acc", "pose")}
     learning = Pretrain(model(inputs=inputs), Objective(drop=0.0), seeded())
     batch = windows(8, inputs=inputs)
-    plan = Schedule(steps=40, batch_size=8, lr=1e-2, warmup_steps=2, precision="fp32", save_every_s=1e9)
+    plan = Schedule(steps=25, batch_size=8, lr=1e-2, warmup_steps=2, precision="fp32", save_every_s=1e9)
     fit(learning, lambda _: batch, plan, tmp_path, seed=0, progress=False)
     with torch.no_grad():
         z = learning.model.embed(batch)
     assert (z["imu"] @ z["pose"].T).argmax(1).tolist() == list(range(8))
-
-
-# ------------------------------------------------------------------------------------------------ masked modelling
-def test_masked_modelling_reads_no_hidden_moment(monkeypatch: pytest.MonkeyPatch):
-    learning, batch = task(model(), Objective({"masked": 1.0})), windows()
-    hidden = torch.zeros(ROWS, 8, dtype=torch.bool)
-    hidden[:, :5] = True
-    monkeypatch.setattr(mujo, "random_mask", lambda rows, slots, *_: hidden[:, 8 - slots :])
-    seen: dict[str, list[Tensor]] = {}
-    assert learning.masked is not None
-    for key, head in learning.masked.values.items():
-        head.register_forward_hook(lambda _, __, out, key=key: seen.setdefault(key, []).append(out))
-    wild = dict(batch)
-    for key in ("acc", "gyro", "pocket", "pose"):
-        wild[key] = batch[key].clone()
-        wild[key][:, : batch[key].shape[1] // 8 * 5] = 30.0
-    learning(batch, seeded())
-    learning(wild, seeded())
-    for key in ("acc", "gyro", "pocket", "pose"):
-        one, two = seen[key]
-        assert one.shape[1] == INPUTS[key].tokens
-        assert torch.equal(one, two), key
-
-
-def test_masked_losses_are_of_hidden_tokens_that_are_there():
-    """With a head that says nothing, the loss is the mean square of the normalised truth: near 1."""
-    learning = task(model(), Objective({"masked": 1.0}))
-    assert learning.masked is not None
-    for head in learning.masked.values.values():
-        nn.init.zeros_(head.weight)
-        nn.init.zeros_(head.bias)
-    batch = without(windows(), "pose", 0, 1, 2)
-    batch["pose"][3, :, 0] = torch.nan
-    for n, x in learning(batch, seeded()).items():
-        values = INPUTS[n.removeprefix("masked_")].values
-        assert x.item() == pytest.approx((values - 1) / values, abs=0.02), n
-
-
-# ------------------------------------------------------------------------------------------------ Mu-MAE's weights
-def test_mumaes_weights_start_the_encoders():
-    inputs: dict[str, Input] = {"acc": INPUTS["acc"], "gyro": INPUTS["gyro"], "depth": INPUTS["depth"]}
-    inputs["pose"] = replace(INPUTS["pose"], places=1)
-    theirs = mumae.MuMAE(mumae.Config(inputs, dim=16, depth=1, heads=2, decoder_dim=12, decoder_heads=2), seeded(9))
-    net = model(inputs=inputs)
-    before = {n: x.clone() for n, x in net.state_dict().items()}
-    taken = mujo.mumae_weights(net, theirs.state_dict())
-    own, given = net.state_dict(), theirs.state_dict()
-    roots = {
-        "encoders.imu.stems.acc": "enter.acc", "encoders.imu.stems.gyro": "enter.gyro",
-        "encoders.pose.stems.0": "enter.pose", "encoders.video.stem": "enter.depth",
-    } | {f"encoders.{m}.context.encoder": "encoder" for m in MODALITIES}  # fmt: skip
-    expected = {
-        f"{mine}{n.removeprefix(other)}": x
-        for mine, other in roots.items()
-        for n, x in given.items()
-        if n.startswith(f"{other}.")
-    }
-    assert taken == sorted(expected)
-    assert all(torch.equal(own[n], x) for n, x in expected.items())
-    assert all(torch.equal(own[n], x) for n, x in before.items() if n not in expected)
-    tokens = theirs.enter_whole("acc", windows(inputs=inputs)["acc"], torch.zeros(ROWS, 8, dtype=torch.bool))[0]
-    mine = net.encoders["imu"].stems["acc"](windows(inputs=inputs)["acc"])
-    torch.testing.assert_close(mine, tokens)
-
-
-def test_weights_that_do_not_fit_are_refused_and_of_others_what_fits_is_taken():
-    small = mumae.MuMAE(mumae.Config(INPUTS, dim=32, depth=1, decoder_dim=12, decoder_heads=2), seeded(9))
-    with pytest.raises(ValueError, match="nothing of this Mu-MAE fits"):
-        mujo.mumae_weights(model(), small.state_dict())
-    fits = mumae.MuMAE(mumae.Config(INPUTS, dim=16, depth=1, heads=2, decoder_dim=12, decoder_heads=2), seeded(9))
-    taken = mujo.mumae_weights(model(imu="recurrent"), fits.state_dict())
-    assert not any(n.startswith(("encoders.imu.context", "encoders.pose.stems")) for n in taken)  # two parts: other stems
-    assert any(n.startswith("encoders.imu.stems.acc") for n in taken)
 
 
 def test_a_step_draws_from_its_generator_alone():
@@ -525,6 +401,5 @@ def test_a_step_draws_from_its_generator_alone():
     made = []
     for outside, step in ((1, 3), (2, 3), (2, 4)):
         torch.manual_seed(outside)
-        np.random.seed(outside)
         made.append({n: x.item() for n, x in learning(full(windows()), step_generator(0, step)).items()})
     assert made[0] == made[1] != made[2]

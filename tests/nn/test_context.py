@@ -56,7 +56,10 @@ def test_three_vectors_side_by_side():
 
 def test_another_local_view_stands_for_the_tokens_in_mean_and_peak_alone():
     net, given = made(Context), entered()
-    frames, gone = torch.randn(ROWS, 3, DIM, generator=torch.Generator().manual_seed(2)), torch.zeros(ROWS, 3, dtype=torch.bool)
+    frames, gone = (
+        torch.randn(ROWS, 3, DIM, generator=torch.Generator().manual_seed(2)),
+        torch.zeros(ROWS, 3, dtype=torch.bool),
+    )
     gone[2] = True
     one, two = net(given), net(Entered(given.tokens, given.missing, given.position, (frames, gone)))
     assert torch.equal(one.embedding[:, 2 * DIM :], two.embedding[:, 2 * DIM :])

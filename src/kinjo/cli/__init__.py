@@ -300,19 +300,34 @@ def reproduce_mumae(
     give(found, as_json, text)
 
 
+@reproduce_app.command("mujo")
+def reproduce_mujo(
+    data: Data = None,
+    results: Annotated[Path | None, typer.Option(help="Folder of our rows; empty: the project's.")] = None,
+    as_json: Json = False,
+) -> None:
+    """MuJo's claims beside what we measured, and how to run its own data sets where DATA holds them."""
+    from kinjo import reproduce
+
+    found, text = reproduce.mujo(data or Path("data"), results=results or reproduce.RESULTS)
+    give(found, as_json, text)
+
+
 @app.command()
 def demo(
     data: Annotated[Path | None, typer.Option(help="Folder that holds UTD-MHAD: video, pose and IMU instead.")] = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the picture and the model.")] = Path("demo"),
     as_json: Json = False,
 ) -> None:
-    """Recognise activities from one example each: a real watch, then video, pose and a watch in the simulated gym.
+    """Recognise activities from one example each, and by words alone: a real watch, then the simulated gym.
 
     With DATA, video, pose and IMU are real.
     """
     from kinjo import demo as shown
 
-    results = [shown.basic_motions(out), shown.gym(out)] if data is None else [shown.utd_mhad(data, out)]
+    results = (
+        [shown.basic_motions(out), shown.gym(out), shown.words(out)] if data is None else [shown.utd_mhad(data, out)]
+    )
     give({"results": [r.to_dict() for r in results]}, as_json, "\n\n".join(r.to_text() for r in results))
 
 

@@ -96,6 +96,8 @@ class Table:
     windows: int
     subjects: int
     counts: Mapping[tuple[str, str, str], tuple[Counts, ...]] = field(repr=False)
+    fold_of_subject: NDArray[np.intp] = field(repr=False)
+    """Which fold tests each subject, (subjects,), numbered in the order of the problems."""
 
     def line(self, arm: str, budget: str, input: str) -> Line:
         """The line of an arm, a budget and an input. ``KeyError`` where there is none."""
@@ -171,7 +173,9 @@ def table(
         counts[key] = tuple(count(truth, scores, who) for scores in pooled)
         drawn = resampled_f1(counts[key], np.random.default_rng(seed), bootstrap)
         lines.append(_line(key, tuple(sorted(by_seed)), truth, pooled, counts[key], interval(drawn)))
-    return Table(tuple(lines), len(truth), int(who.max()) + 1, counts)
+    folds = np.empty(int(who.max()) + 1, np.intp)
+    folds[who] = np.repeat(np.arange(len(problems)), [len(problem.test) for problem in problems.values()])
+    return Table(tuple(lines), len(truth), len(folds), counts, folds)
 
 
 def gains(table: Table, arm: str, against: str, *, seed: int = 0, bootstrap: int = 2000) -> list[Gain]:

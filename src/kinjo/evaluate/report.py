@@ -63,6 +63,15 @@ def row(
     return _checked(out | more)
 
 
+def keep(path: Path, values: Any) -> None:
+    """Write plain JSON types to ``path`` in one step; numbers with five digits."""
+    text = json.dumps(json.loads(json.dumps(values), parse_float=lambda x: round(float(x), 5)), indent=1) + "\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
 def write_rows(path: Path, rows: Sequence[Row]) -> None:
     """Merge ``rows`` by id into the JSON list at ``path`` (made where absent): same id replaced, others kept.
 

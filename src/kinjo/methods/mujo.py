@@ -37,6 +37,7 @@ from kinjo.methods.classify import Classifier, mixed
 from kinjo.nn.context import Context, Encoded, Recurrent
 from kinjo.nn.masking import random_mask
 from kinjo.nn.places import Places
+from kinjo.nn.processes import gathered
 from kinjo.nn.tokens import gather_tokens, normalise_tokens, sincos, split_hidden
 from kinjo.nn.transformer import Transformer, initialise
 
@@ -102,8 +103,6 @@ class Objective:
     mask_ratio: float = 0.6
 
     def __post_init__(self) -> None:
-        if not all(isinstance(w, int | float) for w in self.weights.values()):
-            raise ValueError(f"weights must be numbers, given {self.weights}")
         unknown = sorted(set(self.weights) - set(OBJECTIVES))
         if unknown or not any(w > 0 for w in self.weights.values()) or any(w < 0 for w in self.weights.values()):
             raise ValueError(f"weights: known are {', '.join(OBJECTIVES)}, at least one above 0; given {self.weights}")
@@ -208,10 +207,13 @@ class Sentences(nn.Module):
         assert model.words is not None
         return model.words(tokens)[back]
 
-    def alike(self, rows: Int[Tensor, "batch"]) -> Float[Tensor, "batch batch"]:
-        """Cosines of the sentences of rows, by the text model as it was; 0 with rows that have none."""
-        x = self.get_buffer("vectors")[rows.clamp(min=0)].masked_fill((rows < 0)[:, None], 0.0)
-        return x @ x.T
+    def alike(self, rows: Int[Tensor, "batch"]) -> Float[Tensor, "batch all"]:
+        """Cosines of the sentences of rows with those of all processes' rows, by the text model as it was; 0 with rows
+        that have none.
+        """
+        others = gathered(rows)
+        a, b = (self.get_buffer("vectors")[r.clamp(min=0)].masked_fill((r < 0)[:, None], 0.0) for r in (rows, others))
+        return a @ b.T
 
 
 class Pretrain(nn.Module):
@@ -421,7 +423,7 @@ class MaskedModel(nn.Module):
 
 # ------------------------------------------------------------------------------------------------ fine-tuning
 class Classify(nn.Module):
-    """The task of fine-tuning: a labelled batch to ``classify_*`` losses; with ``frozen`` the encoders stay as they are.
+    """The task of fine-tuning: a labelled batch to ``classify_*`` losses; ``frozen`` keeps the encoders as they are.
 
     ``mixup`` above 0 mixes pairs of rows, all streams by one share drawn from Beta(mixup, mixup), and their classes
     alike (Zhang et al. 2018). A sample that either row lacks is missing from the mixture.

@@ -1,0 +1,140 @@
+"""Pictures of a joint space's results, drawn with Matplotlib (imported when a picture is drawn, never before)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kinjo.evaluate.calibration import Reliability
+from kinjo.evaluate.finetune import Line, Table
+
+_INK, _COLOURS = "#22303c", ("#1f5a8a", "#d9822b", "#8a9ba8", "#3f8f5b", "#a2448a", "#b59b2a")
+
+
+def _figure(width: float, height: float) -> Any:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _saved(figure: Any, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=130)
+
+
+def _plain(axes: Any) -> None:
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    axes.tick_params(colors=_INK, labelsize=9)
+
+
+def label_efficiency(found: Table, path: Path, *, title: str = "") -> None:
+    """Macro-F1 by label budget, a panel for each input and a line for each arm, with 95 % bands over subjects.
+
+    Budgets stand in the order of the table, fewest labels on the left.
+    """
+    inputs = list(dict.fromkeys(line.input for line in found.lines))
+    budgets = list(dict.fromkeys(line.budget for line in found.lines))
+    budgets.sort(key=_amount)
+    arms = list(dict.fromkeys(line.arm for line in found.lines))
+    figure = _figure(0.8 + max(3.2, 0.75 * len(budgets)) * len(inputs), 4.0)
+    panels = figure.subplots(1, len(inputs), sharey=True, squeeze=False)[0]
+    for axes, name in zip(panels, inputs, strict=True):
+        for arm, colour in zip(arms, _COLOURS, strict=False):
+            _curve(axes, [x for x in found.lines if (x.input, x.arm) == (name, arm)], budgets, arm, colour)
+        axes.set_xticks(range(len(budgets)), [_words(b) for b in budgets], rotation=35, ha="right", fontsize=8)
+        axes.set_title(name.replace("_", " + "), fontsize=10, color=_INK)
+        axes.grid(axis="y", alpha=0.25)
+        _plain(axes)
+    panels[0].set_ylabel("macro-F1", color=_INK)
+    panels[0].legend(frameon=False, fontsize=8, loc="lower right")
+    figure.suptitle(title, fontsize=11, color=_INK)
+    _saved(figure, path)
+
+
+def _curve(axes: Any, lines: Sequence[Line], budgets: Sequence[str], arm: str, colour: str) -> None:
+    lines = sorted(lines, key=lambda line: budgets.index(line.budget))
+    if not lines:
+        return
+    at = [budgets.index(line.budget) for line in lines]
+    low, high = np.array([line.ci95 for line in lines]).T
+    axes.plot(at, [line.macro_f1 for line in lines], "o-", color=colour, label=arm, markersize=4, linewidth=1.6)
+    axes.fill_between(at, low, high, color=colour, alpha=0.12, linewidth=0)
+
+
+def _amount(budget: str) -> tuple[int, float]:
+    kind, _, amount = budget.partition(":")
+    order = {"recording": 0, "recordings": 1, "clips": 2, "windows": 3, "all": 4}
+    return order.get(kind, 5), float(amount or 0)
+
+
+def _words(budget: str) -> str:
+    kind, _, amount = budget.partition(":")
+    if kind in ("windows", "recordings"):
+        return f"{float(amount):.0%} of {kind}"
+    return "all labels" if kind == "all" else f"{amount} {kind} a class"
+
+
+def retrieval_map(recall: Mapping[tuple[str, str], float], path: Path, *, title: str = "") -> None:
+    """Heat map of R@1: who asks by row, who answers by column."""
+    names = list(dict.fromkeys(name for pair in recall for name in pair))
+    values = np.full((len(names), len(names)), np.nan)
+    for (a, b), value in recall.items():
+        values[names.index(a), names.index(b)] = value
+    figure = _figure(1.6 + 0.95 * len(names), 1.5 + 0.8 * len(names))
+    axes = figure.subplots()
+    image = axes.imshow(np.ma.masked_invalid(values), cmap="Blues", vmin=0, vmax=1)
+    for i, j in zip(*np.nonzero(np.isfinite(values)), strict=True):
+        shade = "white" if values[i, j] > 0.6 else _INK
+        axes.text(j, i, f"{values[i, j]:.2f}", ha="center", va="center", color=shade, fontsize=10)
+    axes.set_xticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_xlabel("answers", color=_INK)
+    axes.set_ylabel("asks", color=_INK)
+    axes.set_title(title, fontsize=10, color=_INK)
+    figure.colorbar(image, ax=axes, shrink=0.8, label="R@1 by class")
+    _saved(figure, path)
+
+
+def reliability(found: Reliability, path: Path, *, title: str = "") -> None:
+    """Accuracy by confidence against the diagonal, and how many answers each bin has."""
+    figure = _figure(4.2, 4.6)
+    axes, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    axes.plot([0, 1], [0, 1], color="#8a9ba8", linewidth=1, linestyle="--", label="perfect")
+    axes.plot(found.confidence, found.accuracy, "o-", color=_COLOURS[0], label=f"ECE {found.ece:.3f}")
+    axes.set_ylabel("accuracy", color=_INK)
+    axes.legend(frameon=False, fontsize=9)
+    below.bar(found.confidence, found.count, width=0.04, color=_COLOURS[0])
+    below.set_yscale("log")
+    below.set_xlabel("confidence", color=_INK)
+    below.set_ylabel("answers", color=_INK)
+    for part in (axes, below):
+        _plain(part)
+    figure.suptitle(title, fontsize=10, color=_INK)
+    _saved(figure, path)
+
+
+def bars(
+    values: Mapping[str, float], intervals: Mapping[str, tuple[float, float]], path: Path, *, title: str = "",
+    label: str = "macro-F1",
+) -> None:  # fmt: skip
+    """One horizontal bar each, with its interval; the first is on top."""
+    names = list(values)
+    figure = _figure(7.0, 0.9 + 0.34 * len(names))
+    axes = figure.subplots()
+    at = np.arange(len(names))[::-1]
+    spread = np.array([[values[n] - intervals[n][0], intervals[n][1] - values[n]] for n in names]).T.clip(min=0)
+    axes.barh(at, list(values.values()), xerr=spread, color=_COLOURS[0], height=0.62, ecolor=_INK, capsize=2)
+    axes.set_yticks(at, names, fontsize=9)
+    low = min(low for low, _ in intervals.values())
+    axes.set_xlim(max(0.0, low - 0.1), 1.0 if max(values.values()) <= 1 else None)
+    axes.set_xlabel(label, color=_INK)
+    axes.set_title(title, fontsize=10, color=_INK)
+    _plain(axes)
+    _saved(figure, path)
