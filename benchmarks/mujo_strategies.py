@@ -90,8 +90,8 @@ def write(found: finetune.Table, names: list[str], seeds: int) -> None:
         "mujo.strategies", gain.mean, "fraction", ci95=gain.ci95, seeds=seeds, command="make bench-mujo-strategies",
         trained_on="the simulated gym, then MotionSense's other users", best=best,
         baseline={"contrastive only": lines["contrastive only"].macro_f1, "scratch": lines["scratch"].macro_f1},
-        protocol=f"MotionSense fold 1 of 5, {BUDGET}, macro-F1, best strategy minus contrastive only (the best of the test: "
-        f"a largest of {len(STRATEGIES)}); pre-training {STEPS} steps of 128 on the gym, encoder of 0.3 M parameters",
+        protocol=f"MotionSense fold 1 of 5, {BUDGET}, macro-F1, best strategy minus contrastive only (best by the "
+        f"test, so the largest of {len(STRATEGIES)}); {STEPS} steps of 128 on the gym, encoder of 0.3 M parameters",
         table={n: round(lines[n].macro_f1, 4) for n in ("scratch", *names)},
     )  # fmt: skip
     report.write_rows(RESULTS / "mujo_strategies.json", [row])

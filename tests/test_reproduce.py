@@ -156,3 +156,16 @@ def test_the_strict_answer_is_by_the_recipes_weights(
         ran = reproduce.run_mmact(data, tmp_path, plan, tests=1, episodes=40, progress=False)
         assert ran is not None
         assert low <= ran["strict"] <= high, heavy
+
+
+def test_mujos_claims_stand_beside_ours_and_absent_data_says_how_to_get_it(tmp_path: Path) -> None:
+    row = {"id": "mujo.virtual_gain", "value": 0.0125, "command": "make bench-mujo-motionsense"}
+    (tmp_path / "rows.json").write_text(json.dumps([row]))
+    found, text = reproduce.mujo(tmp_path / "nothing", results=tmp_path)
+    assert len(found["claims"]) == len(reproduce.MUJO_CLAIMS)
+    assert "mujo.virtual_gain = 0.013" in text or "mujo.virtual_gain = 0.012" in text
+    assert "0.855 (v3)" in text
+    assert "0.638 (v1)" in text
+    assert found["data"]["motionsense"] is None
+    assert "MotionSense, device motion: data not found" in text
+    assert text.count("not measured here") == sum(not e["ours"] for e in found["claims"])

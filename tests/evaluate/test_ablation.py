@@ -11,8 +11,8 @@ from kinjo import corpus, learn
 from kinjo.evaluate import ablation
 from kinjo.evaluate.ablation import Arm
 from kinjo.evaluate.folds import difference
-from kinjo.methods.oneshot import Finetune, OneShot
 from kinjo.methods import mumae
+from kinjo.methods.oneshot import Finetune, OneShot
 from kinjo.recipe import Cut, Recipe
 
 BASE = Recipe.load(Path(__file__).resolve().parents[2] / "recipes" / "mumae-utd-fast.toml")

@@ -33,6 +33,8 @@ def reliability(probabilities: ArrayLike, truth: ArrayLike, bins: int = BINS, *,
     ``mass``: bins of as many answers each, in place of equal widths. ``ValueError`` where rows are no probabilities.
     """
     p, t = _checked(probabilities, truth)
+    if bins < 1:
+        raise ValueError(f"bins must be at least 1, given {bins}")
     sure, right = p.max(1), p.argmax(1) == t
     if mass:
         where = np.empty(len(p), np.intp)
@@ -51,11 +53,15 @@ def _checked(probabilities: ArrayLike, truth: ArrayLike) -> tuple[NDArray[np.flo
         raise ValueError(f"probabilities are (n, classes) with (n,) truths, n at least 1: {p.shape}, {t.shape}")
     if not (np.isfinite(p).all() and p.min() >= 0 and np.allclose(p.sum(1), 1.0, atol=1e-3)):
         raise ValueError("probabilities must be at least 0 and sum to 1 in every row")
+    if t.min() < 0 or t.max() >= p.shape[1]:
+        raise ValueError(f"truths are class numbers from 0 to {p.shape[1] - 1}: leave out rows of unknown label (-1)")
     return p, t
 
 
 def tempered(probabilities: ArrayLike, temperature: float) -> NDArray[np.float64]:
     """Probabilities made softer (above 1) or sharper (below); the order of the classes stays."""
+    if not temperature > 0:
+        raise ValueError(f"a temperature is above 0, given {temperature}")
     log = np.log(np.maximum(np.asarray(probabilities, np.float64), 1e-12)) / temperature
     out = np.exp(log - log.max(1, keepdims=True))
     return out / out.sum(1, keepdims=True)
@@ -76,9 +82,9 @@ def fit_temperature(probabilities: ArrayLike, truth: ArrayLike) -> float:
 
 def auroc(scores: ArrayLike, positive: ArrayLike) -> float:
     """The chance that a ``positive`` (n,) row has a higher score (n,) than another row; ties count half."""
-    s, y = np.asarray(scores, np.float64), np.asarray(positive, bool)
-    if s.shape != y.shape or s.ndim != 1 or y.all() or not y.any():
-        raise ValueError("AUROC needs (n,) scores, and rows of both kinds")
+    s, y = _scored(scores, positive)
+    if y.all() or not y.any():
+        raise ValueError("AUROC needs rows of both kinds")
     values, where = np.unique(s, return_inverse=True)
     here = np.bincount(where, minlength=len(values))
     rank = np.cumsum(here) - (here - 1) / 2  # of ties the mean rank, from 1
@@ -86,18 +92,25 @@ def auroc(scores: ArrayLike, positive: ArrayLike) -> float:
     return float((rank[where][y].sum() - up * (up + 1) / 2) / (up * (len(y) - up)))
 
 
+def _scored(scores: ArrayLike, positive: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    s, y = np.asarray(scores, np.float64), np.asarray(positive, bool)
+    if s.ndim != 1 or s.shape != y.shape or not np.isfinite(s).all():
+        raise ValueError(f"scores are (n,), finite, and positive is (n,) bool: given {s.shape}, {y.shape}")
+    return s, y
+
+
 def threshold_at(scores: ArrayLike, positive: ArrayLike, false_alarms: float) -> float:
     """The lowest threshold that at most a share of ``false_alarms`` of the other rows exceeds, of validation."""
-    s, y = np.asarray(scores, np.float64), np.asarray(positive, bool)
+    s, y = _scored(scores, positive)
     others = np.sort(s[~y])[::-1]
     if not len(others) or not 0 <= false_alarms < 1:
         raise ValueError(f"needs rows that are not positive, and a share below 1; given {len(others)}, {false_alarms}")
-    return float(others[int(false_alarms * len(others))])
+    return float(others[int(false_alarms * len(others) + 1e-9)])
 
 
 def balanced_threshold(scores: ArrayLike, positive: ArrayLike) -> float:
     """The threshold, above which a row is called positive, of the best balanced accuracy, of validation."""
-    s, y = np.asarray(scores, np.float64), np.asarray(positive, bool)
+    s, y = _scored(scores, positive)
     if y.all() or not y.any():
         raise ValueError("a threshold needs rows of both kinds")
     values = np.unique(s)

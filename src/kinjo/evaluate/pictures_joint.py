@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kinjo.evaluate.calibration import Reliability
 from kinjo.evaluate.finetune import Line, Table
+
+if TYPE_CHECKING:  # it needs torch
+    from kinjo.evaluate.robustness import Grid
 
 _INK, _COLOURS = "#22303c", ("#1f5a8a", "#d9822b", "#8a9ba8", "#3f8f5b", "#a2448a", "#b59b2a")
 
@@ -46,8 +49,9 @@ def label_efficiency(found: Table, path: Path, *, title: str = "") -> None:
     figure = _figure(0.8 + max(3.2, 0.75 * len(budgets)) * len(inputs), 4.0)
     panels = figure.subplots(1, len(inputs), sharey=True, squeeze=False)[0]
     for axes, name in zip(panels, inputs, strict=True):
-        for arm, colour in zip(arms, _COLOURS, strict=False):
-            _curve(axes, [x for x in found.lines if (x.input, x.arm) == (name, arm)], budgets, arm, colour)
+        for k, arm in enumerate(arms):
+            lines = [x for x in found.lines if (x.input, x.arm) == (name, arm)]
+            _curve(axes, lines, budgets, arm, _COLOURS[k % len(_COLOURS)], "-" if k < len(_COLOURS) else "--")
         axes.set_xticks(range(len(budgets)), [_words(b) for b in budgets], rotation=35, ha="right", fontsize=8)
         axes.set_title(name.replace("_", " + "), fontsize=10, color=_INK)
         axes.grid(axis="y", alpha=0.25)
@@ -58,13 +62,13 @@ def label_efficiency(found: Table, path: Path, *, title: str = "") -> None:
     _saved(figure, path)
 
 
-def _curve(axes: Any, lines: Sequence[Line], budgets: Sequence[str], arm: str, colour: str) -> None:
+def _curve(axes: Any, lines: Sequence[Line], budgets: Sequence[str], arm: str, colour: str, dash: str) -> None:
     lines = sorted(lines, key=lambda line: budgets.index(line.budget))
     if not lines:
         return
     at = [budgets.index(line.budget) for line in lines]
     low, high = np.array([line.ci95 for line in lines]).T
-    axes.plot(at, [line.macro_f1 for line in lines], "o-", color=colour, label=arm, markersize=4, linewidth=1.6)
+    axes.plot(at, [line.macro_f1 for line in lines], "o", linestyle=dash, color=colour, label=arm, markersize=4)
     axes.fill_between(at, low, high, color=colour, alpha=0.12, linewidth=0)
 
 
@@ -78,7 +82,7 @@ def _words(budget: str) -> str:
     kind, _, amount = budget.partition(":")
     if kind in ("windows", "recordings"):
         return f"{float(amount):.0%} of {kind}"
-    return "all labels" if kind == "all" else f"{amount} {kind} a class"
+    return "all labels" if kind == "all" else f"{amount} {kind.removesuffix('s') if amount == '1' else kind} a class"
 
 
 def retrieval_map(recall: Mapping[tuple[str, str], float], path: Path, *, title: str = "") -> None:
@@ -91,7 +95,7 @@ def retrieval_map(recall: Mapping[tuple[str, str], float], path: Path, *, title:
     axes = figure.subplots()
     image = axes.imshow(np.ma.masked_invalid(values), cmap="Blues", vmin=0, vmax=1)
     for i, j in zip(*np.nonzero(np.isfinite(values)), strict=True):
-        shade = "white" if values[i, j] > 0.6 else _INK
+        shade = "white" if values[i, j] > 0.5 else _INK
         axes.text(j, i, f"{values[i, j]:.2f}", ha="center", va="center", color=shade, fontsize=10)
     axes.set_xticks(range(len(names)), names)
     axes.set_yticks(range(len(names)), names)
@@ -102,8 +106,32 @@ def retrieval_map(recall: Mapping[tuple[str, str], float], path: Path, *, title:
     _saved(figure, path)
 
 
+def robustness(grid: Grid, path: Path, *, title: str = "") -> None:
+    """Macro-F1 of clean windows (a line) and of each perturbation, with 95 % over subjects; what was done in groups."""
+    clean, *rows = grid.rows
+    figure = _figure(7.0, 1.3 + 0.3 * len(rows))
+    axes = figure.subplots()
+    kinds = list(dict.fromkeys(row.perturbation for row in rows))
+    for y, row in enumerate(rows):
+        colour = _COLOURS[kinds.index(row.perturbation) % len(_COLOURS)]
+        axes.plot(row.ci95, [y, y], color=colour, linewidth=2, alpha=0.5)
+        axes.plot(row.macro_f1, y, "o", color=colour, markersize=6)
+        axes.text(1.01, y, f"{-row.loss:+.3f}", transform=axes.get_yaxis_transform(), va="center", fontsize=8)
+    axes.axvline(clean.macro_f1, color=_INK, linewidth=1, linestyle="--", label=f"clean {clean.macro_f1:.3f}")
+    axes.set_yticks(range(len(rows)), [f"{row.perturbation} {row.level}" for row in rows], fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("macro-F1; right: against clean windows", color=_INK)
+    axes.legend(frameon=False, fontsize=8, loc="lower left")
+    axes.set_title(title, fontsize=10, color=_INK)
+    _plain(axes)
+    _saved(figure, path)
+
+
 def reliability(found: Reliability, path: Path, *, title: str = "") -> None:
     """Accuracy by confidence against the diagonal, and how many answers each bin has."""
+    from matplotlib.ticker import NullFormatter
+
     figure = _figure(4.2, 4.6)
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     axes.plot([0, 1], [0, 1], color="#8a9ba8", linewidth=1, linestyle="--", label="perfect")
@@ -112,6 +140,8 @@ def reliability(found: Reliability, path: Path, *, title: str = "") -> None:
     axes.legend(frameon=False, fontsize=9)
     below.bar(found.confidence, found.count, width=0.04, color=_COLOURS[0])
     below.set_yscale("log")
+    below.set_ylim(bottom=0.7)  # a bin of one answer is seen
+    below.yaxis.set_minor_formatter(NullFormatter())
     below.set_xlabel("confidence", color=_INK)
     below.set_ylabel("answers", color=_INK)
     for part in (axes, below):
@@ -124,16 +154,23 @@ def bars(
     values: Mapping[str, float], intervals: Mapping[str, tuple[float, float]], path: Path, *, title: str = "",
     label: str = "macro-F1",
 ) -> None:  # fmt: skip
-    """One horizontal bar each, with its interval; the first is on top."""
+    """A point each in the bar of its interval, with the number beside; the first is on top.
+
+    The axis shows where the intervals lie, not all from 0.
+    """
     names = list(values)
     figure = _figure(7.0, 0.9 + 0.34 * len(names))
     axes = figure.subplots()
     at = np.arange(len(names))[::-1]
-    spread = np.array([[values[n] - intervals[n][0], intervals[n][1] - values[n]] for n in names]).T.clip(min=0)
-    axes.barh(at, list(values.values()), xerr=spread, color=_COLOURS[0], height=0.62, ecolor=_INK, capsize=2)
+    low, high = np.array([intervals[n] for n in names]).T
+    axes.hlines(at, low, high, color=_COLOURS[0], alpha=0.3, linewidth=7)
+    axes.plot(list(values.values()), at, "o", color=_COLOURS[0], markersize=6)
+    for y, value in zip(at, values.values(), strict=True):
+        axes.text(1.01, y, f"{value:.3f}", transform=axes.get_yaxis_transform(), va="center", fontsize=8)
     axes.set_yticks(at, names, fontsize=9)
-    low = min(low for low, _ in intervals.values())
-    axes.set_xlim(max(0.0, low - 0.1), 1.0 if max(values.values()) <= 1 else None)
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.margins(x=0.06)
+    axes.grid(axis="x", alpha=0.25)
     axes.set_xlabel(label, color=_INK)
     axes.set_title(title, fontsize=10, color=_INK)
     _plain(axes)

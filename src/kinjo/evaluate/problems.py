@@ -61,7 +61,7 @@ def by_user(windows: Windows, *, folds: int = 5, development: bool = False) -> d
 
 
 def _problem(labels: Any, who: Any, what: Any, train: Any, test: Any) -> Problem:
-    classes = tuple(sorted(set(labels[train].tolist())))
+    classes = tuple(sorted(set(labels[train].tolist()) | set(labels[test].tolist())))
     return Problem(labels, who, what, classes, train, np.empty(0, np.intp), test)
 
 

@@ -59,7 +59,7 @@ def retrieve(
 
     ``by`` ``class``: hits have the query's label, and another id. ``instance``: the hit is the row with the same id.
     Without ids (sentences that ask) nothing is left out. Equal scores rank in the order of the gallery. ``ValueError``
-    where shapes differ, or no query has anything to find.
+    where shapes differ, values are not finite, one side alone has ids, or no query has anything to find.
     """
     q, g = np.asarray(query, np.float64), np.asarray(gallery, np.float64)
     ql, gl = np.asarray(query_labels).astype(str), np.asarray(gallery_labels).astype(str)
@@ -67,12 +67,13 @@ def retrieve(
         raise ValueError(
             f"embeddings are (n, d) and (m, d) with a label each: {q.shape}, {ql.shape}, {g.shape}, {gl.shape}"
         )
-    if by not in ("class", "instance") or ((query_ids is None or gallery_ids is None) and by == "instance"):
-        raise ValueError(f"by is 'class', or 'instance' with ids of both sides; given {by!r}")
+    if not (np.isfinite(q).all() and np.isfinite(g).all()):
+        raise ValueError("embeddings hold NaN or infinity; a row that is missing is all zero")
+    qi, gi = _ids(query_ids, gallery_ids, len(q), len(g), by)
     there = np.flatnonzero(np.abs(g).sum(1) > 0)
-    g, gl = _unit(g[there]), gl[there]
-    gi = None if gallery_ids is None or query_ids is None else np.asarray(gallery_ids).astype(str)[there]
-    qi = None if gi is None else np.asarray(query_ids).astype(str)
+    if not len(there):
+        raise ValueError("nothing can answer: every row of the gallery is missing")
+    g, gl, gi = _unit(g[there]), gl[there], None if gi is None else gi[there]
     asks = np.abs(q).sum(1) > 0
     first, precision = np.full(len(q), -1, np.intp), np.zeros(len(q))
     for start in range(0, len(q), chunk):
@@ -97,6 +98,21 @@ def retrieve(
     return Retrieval(found, float(precision[asked].mean()), per_class, int(asked.sum()), first, asked)
 
 
+def _ids(
+    query: ArrayLike | None, gallery: ArrayLike | None, queries: int, rows: int, by: str
+) -> tuple[NDArray[np.str_] | None, NDArray[np.str_] | None]:
+    if by not in ("class", "instance") or (query is None and by == "instance"):
+        raise ValueError(f"by is 'class', or 'instance' with ids of both sides; given {by!r}")
+    if query is None and gallery is None:
+        return None, None
+    if query is None or gallery is None:
+        raise ValueError("ids of one side alone leave no clip out: give query_ids and gallery_ids, or neither")
+    found = np.asarray(query).astype(str), np.asarray(gallery).astype(str)
+    if found[0].shape != (queries,) or found[1].shape != (rows,):
+        raise ValueError(f"an id for each of {queries} queries and {rows} rows: {found[0].shape}, {found[1].shape}")
+    return found
+
+
 def _unit(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
 
@@ -116,11 +132,16 @@ def recall_interval(
 ) -> Interval:
     """95 % of R@k, the mean over ``runs`` (seeds) of the same queries, by a bootstrap over the queries' ``groups``.
 
-    Groups are subjects, or classes where sentences ask.
+    Groups are subjects, or classes where sentences ask. Those of which nothing was asked are not drawn.
     """
+    if not runs or any(r.asked.shape != np.shape(groups) for r in runs):
+        raise ValueError(f"a run or more, and a group for every query: {len(runs)} runs, groups {np.shape(groups)}")
     names, where = np.unique(np.asarray(groups), return_inverse=True)
     hits = np.stack([np.bincount(where, r.asked & (r.first >= 0) & (r.first < k), len(names)) for r in runs])
     asked = np.stack([np.bincount(where, r.asked, len(names)) for r in runs])
-    weights = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=bootstrap).astype(np.float64)
-    drawn = (weights @ hits.T) / np.maximum(weights @ asked.T, 1)
+    some = asked.any(0)
+    hits, asked, people = hits[:, some], asked[:, some], int(some.sum())
+    weights = rng.multinomial(people, np.full(people, 1 / people), size=bootstrap).astype(np.float64)
+    total = weights @ asked.T
+    drawn = np.where(total > 0, (weights @ hits.T) / np.maximum(total, 1), np.nan)  # NaN: interval leaves it out
     return interval(drawn.mean(1))

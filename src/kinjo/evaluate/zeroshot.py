@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,23 +12,32 @@ SCALE = 10.0
 """Of the cosines before the softmax; the order of the classes does not depend on it."""
 
 
-def classify(embeddings: ArrayLike, prompts: Mapping[str, ArrayLike], *, scale: float = SCALE) -> NDArray[np.float64]:
+def classify(
+    embeddings: ArrayLike,
+    prompts: Mapping[str, ArrayLike],
+    *,
+    scale: float = SCALE,
+    how: Literal["mean", "max"] = "mean",
+) -> NDArray[np.float64]:
     """Probabilities (n, classes) of ``embeddings`` (n, d), classes in the order of ``prompts``.
 
-    A class is the mean of its sentences' vectors (p, d), each of unit length: a prompt ensemble. Rows that are zero
-    (nothing to see) are even. NULL is a class like any other: give it its sentences.
+    A class is the mean of its sentences' vectors (p, d), each of unit length: a prompt ensemble; with ``how`` "max" it
+    is as near as its nearest sentence. Rows that are zero (nothing to see) are even. NULL is a class like any other:
+    give it its sentences. ``ValueError`` where shapes differ or values are not finite.
     """
     x = np.asarray(embeddings, np.float64)
+    if how not in ("mean", "max") or x.ndim != 2 or not np.isfinite(x).all():
+        raise ValueError(f"embeddings are (n, d), finite, how is 'mean' or 'max': given {x.shape}, {how!r}")
     if not prompts:
         raise ValueError("zero-shot needs at least one class with sentences")
-    means = []
+    unit, near = _unit(x), []
     for name, given in prompts.items():
         said = np.atleast_2d(np.asarray(given, np.float64))
-        if said.shape[1] != x.shape[1] or not len(said):
-            raise ValueError(f"class '{name}': sentences are (p, {x.shape[1]}), p at least 1: given {said.shape}")
-        mean = _unit(said).mean(0)
-        means.append(mean / max(np.linalg.norm(mean), 1e-12))
-    cosine = _unit(x) @ np.stack(means).T
+        if said.shape[1] != x.shape[1] or not len(said) or not np.isfinite(said).all():
+            raise ValueError(f"class '{name}': sentences are (p, {x.shape[1]}), p from 1, finite: given {said.shape}")
+        said = _unit(said) if how == "max" else _unit(_unit(said).mean(0, keepdims=True))
+        near.append((unit @ said.T).max(1))
+    cosine = np.stack(near, 1)
     out = np.exp(scale * (cosine - cosine.max(1, keepdims=True)))
     return out / out.sum(1, keepdims=True)
 
@@ -36,6 +46,10 @@ def fuse(probabilities: Mapping[str, ArrayLike], missing: Mapping[str, ArrayLike
     """Mean over the modalities that a row has: (n, classes) each, ``missing`` (n,); even where it has none."""
     if not probabilities:
         raise ValueError("nothing to fuse: no modality has answered")
+    shapes = {m: np.shape(p) for m, p in probabilities.items()}
+    alike = len(set(shapes.values())) == 1 and set(shapes) <= set(missing)
+    if not alike or any(np.shape(missing[m]) != s[:1] for m, s in shapes.items()):
+        raise ValueError(f"all (n, classes) alike, and each modality's missing (n,): given {shapes}")
     there = {m: ~np.asarray(missing[m], bool) for m in probabilities}
     total = sum(there[m][:, None] * np.asarray(p, np.float64) for m, p in probabilities.items())
     count = np.sum(list(there.values()), axis=0)[:, None]
