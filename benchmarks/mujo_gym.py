@@ -29,8 +29,8 @@ from kinjo.timeline import Span, Timeline
 
 PROTOCOL = (
     "sessions of 120 s of 24 people never seen, both wrists and a pocket, windows of 4 s every 1 s, sensor faults on; "
-    "temperature and smoothing chosen on 12 others; events at IoU 0.5; unknown: windows of 6 movements never trained on, "
-    "12 people, against windows of learnt movements, by the highest probability of any movement"
+    "temperature and smoothing chosen on 12 others; events at IoU 0.5; unknown: windows of 6 movements never trained "
+    "on, 12 people, against windows of learnt movements, by the highest probability of any movement"
 )
 WORK = ROOT / ".bench" / "mujo-gym"
 UNSEEN = ("kettlebell swing", "calf raise", "side lunge", "shoulder rotation", "jumping", "mountain climber")
@@ -128,7 +128,7 @@ def main() -> None:
             )
         )  # fmt: skip
     report.write_rows(RESULTS / "mujo_gym.json", rows)
-    report.keep(RESULTS / "mujo_gym_seeds.json", scored)
+    report.keep(RESULTS / "tables" / "mujo_gym_seeds.json", scored)
     test = calibration.tempered(answers[0]["test"], scored[0]["temperature"])
     found = calibration.reliability(test, parts["test"].truth)
     pictures_joint.reliability(found, RESULTS / "mujo_gym_reliability.png", title="Simulated gym, unseen bodies")

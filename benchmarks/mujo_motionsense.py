@@ -98,7 +98,7 @@ def write(found: finetune.Table, whole: Recipe) -> None:
     """The bars' rows, with MiniRocket beside; the whole table as JSON and as a picture."""
     gains = {g.budget: paired(found, g.budget) for g in finetune.gains(found, "gym", "scratch")}
     least = min((b for b in GAIN if b in gains), key=lambda b: statistics.median(gains[b]))
-    common = {
+    common: dict[str, Any] = {
         "command": "make bench-mujo-motionsense",
         "trained_on": "the simulated gym, then MotionSense's other users",
     }
@@ -123,7 +123,7 @@ def write(found: finetune.Table, whole: Recipe) -> None:
         )
     )  # fmt: skip
     report.write_rows(RESULTS / "mujo_motionsense.json", rows)
-    report.keep(RESULTS / "mujo_motionsense_table.json", found.to_dict())
+    report.keep(RESULTS / "tables" / "mujo_motionsense_table.json", found.to_dict())
     pictures_joint.label_efficiency(
         found, RESULTS / "mujo_motionsense.png", title="MotionSense, accelerometer in a pocket"
     )

@@ -95,7 +95,7 @@ def write(found: finetune.Table, names: list[str], seeds: int) -> None:
         table={n: round(lines[n].macro_f1, 4) for n in ("scratch", *names)},
     )  # fmt: skip
     report.write_rows(RESULTS / "mujo_strategies.json", [row])
-    report.keep(RESULTS / "mujo_strategies_table.json", found.to_dict())
+    report.keep(RESULTS / "tables" / "mujo_strategies_table.json", found.to_dict())
     shown = {n: lines[n] for n in ("scratch", *names)}
     pictures_joint.bars(
         {n: x.macro_f1 for n, x in shown.items()}, {n: x.ci95 for n, x in shown.items()},

@@ -177,7 +177,7 @@ class Study:
         row = self.row("utd.robustness_gap", gaps[worst], what, gaps=gaps)
         if not self.given.development:
             report.write_rows(RESULTS / "mujo_utd.json", [row])
-            report.keep(RESULTS / "mujo_utd_robustness.json", tables)
+            report.keep(RESULTS / "tables" / "mujo_utd_robustness.json", tables)
         print(gaps)
 
     def retrieval(self) -> None:
@@ -225,7 +225,7 @@ class Study:
         """Rows and the table beside; nothing in development."""
         if not self.given.development:
             report.write_rows(RESULTS / "mujo_utd.json", rows)
-            report.keep(RESULTS / f"mujo_utd_{name}.json", found.to_dict())
+            report.keep(RESULTS / "tables" / f"mujo_utd_{name}.json", found.to_dict())
 
 
 if __name__ == "__main__":

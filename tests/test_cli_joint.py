@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import _gym_corpus
 import pytest
 from typer.testing import CliRunner
 
+import _gym_corpus
 from kinjo import joint
 from kinjo.cli import app
 
@@ -84,7 +84,8 @@ def test_a_finetuned_space_is_tested_for_robustness(place: Path) -> None:
 def test_few_labels_and_a_data_set_left_out(place: Path) -> None:
     table = ran(
         "evaluate", "finetune", place / "tiny.toml", "--corpus", place / "gym", "--init", place / "space",
-        "--budgets", "clips:2", "--folds", "fold0", "--no-baselines", "--frozen", "--work", place / "runs", "--workers", 0,
+        "--budgets", "clips:2", "--folds", "fold0", "--no-baselines", "--frozen", "--work", place / "runs",
+        "--workers", 0,
     )  # fmt: skip
     assert {line["arm"] for line in table["lines"]} == {"scratch", "pretrained", "frozen"}
     left = ran("evaluate", "unseen", place / "tiny.toml", "--corpus", place / "gym", "--corpus", place / "other",
@@ -96,5 +97,5 @@ def test_what_does_not_fit_says_what_to_do(place: Path) -> None:
     with pytest.raises(ValueError, match="at least two corpora"):
         ran("evaluate", "unseen", place / "tiny.toml", "--corpus", place / "gym", "--work", place / "x")
     with pytest.raises(ValueError, match="several corpora are for"):
-        ran("pretrain", Path("recipes/mumae-utd.toml").resolve(), "--corpus", place / "gym", "--corpus", place / "other",
-            "-o", place / "x")  # fmt: skip
+        ran("pretrain", Path("recipes/mumae-utd.toml").resolve(), "--corpus", place / "gym", "--corpus",
+            place / "other", "-o", place / "x")  # fmt: skip

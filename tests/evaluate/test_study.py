@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-import _gym_corpus
 import numpy as np
 import pytest
 
+import _gym_corpus
 from kinjo.batches import Windows, cut
 from kinjo.corpus import NULL, Corpus
 from kinjo.evaluate import arms, jobs, study

@@ -78,17 +78,19 @@ def labelled(problem: Problem, budget: str, seed: int) -> NDArray[np.intp]:
     kind, _, amount = budget.partition(":")
     rows = problem.train
     what, who, where = (column[rows] for column in (problem.labels, problem.subjects, problem.recordings))
-    if kind == "all" and not amount:
+    if budget == "all":
         return rows
+    try:
+        many = {"clips": int, "windows": float, "recordings": float, "recording": int}[kind](amount)
+    except (KeyError, ValueError):
+        allowed = "all, clips:N, windows:SHARE, recordings:SHARE or recording:N"
+        raise ValueError(f"budget {budget!r}: give {allowed}") from None
     if kind == "clips":
-        return rows[budgets.by_clips(what, who, where, int(amount), seed)]
+        return rows[budgets.by_clips(what, who, where, many, seed)]
     if kind == "windows":
-        return rows[budgets.by_fraction(what, float(amount), seed)]
-    if kind == "recordings":
-        return rows[budgets.by_recordings(what, where, seed, fraction=float(amount))]
-    if kind == "recording":
-        return rows[budgets.by_recordings(what, where, seed, per_class=int(amount))]
-    raise ValueError(f"budget {budget!r}: give all, clips:N, windows:SHARE, recordings:SHARE or recording:N")
+        return rows[budgets.by_fraction(what, many, seed)]
+    how = {"fraction": many} if kind == "recordings" else {"per_class": many}
+    return rows[budgets.by_recordings(what, where, seed, **how)]
 
 
 def inputs_of(modalities: Iterable[str]) -> list[tuple[str, ...]]:
