@@ -1,5 +1,6 @@
 """A tiny corpus of the simulated gym, and a tiny joint space for it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from kinjo import corpus
@@ -13,9 +14,9 @@ from kinjo.train import Schedule
 NAMES = ("squat", "jumping jack", "walking")
 
 
-def write(folder: Path, clips: int = 54, seed: int = 0) -> corpus.Corpus:
+def write(folder: Path, clips: int = 54, seed: int = 0, names: Sequence[str] = NAMES) -> corpus.Corpus:
     """Clips of three movements by six people, pose and a watch."""
-    made = gym.clips(clips, seed, names=NAMES, people=6, seconds=(3.0, 4.0), repetitions=(3, 4),
+    made = gym.clips(clips, seed, names=names, people=6, seconds=(3.0, 4.0), repetitions=(3, 4),
                      placements=("right_wrist",))  # fmt: skip
     return corpus.write(made, folder, progress=False)
 

@@ -57,6 +57,14 @@ def fuzz() -> ModuleType:
     return _benchmark("fuzz_readers")
 
 
+@pytest.fixture(scope="session")
+def gym_corpus(tmp_path_factory: pytest.TempPathFactory):
+    """A tiny corpus of the simulated gym, to be read by all and changed by none."""
+    import _gym_corpus
+
+    return _gym_corpus.write(tmp_path_factory.mktemp("gym") / "gym")
+
+
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
     """``kinjo`` with some words, in this process: exit code, stdout and stderr."""

@@ -27,7 +27,7 @@ def test_scikit_learn_agrees(seed: int, classes: int, rows: int):
     answer, seen = p.argmax(1), np.unique(truth)
     found = m.scores(p, truth)
     assert found["accuracy"] == pytest.approx(accuracy_score(truth, answer))
-    wanted = f1_score(truth, answer, labels=seen, average="macro", zero_division=0)
+    wanted = f1_score(truth, answer, labels=seen, average="macro", zero_division=0.0)  # pyright: ignore[reportArgumentType]
     assert found["macro_f1"] == pytest.approx(wanted)
     assert set(found) == {"accuracy", "macro_f1", *(f"top_{k}" for k in (1, 3, 5) if k < classes)}
     for k in (k for k in (1, 3, 5) if k < classes and classes > 2):

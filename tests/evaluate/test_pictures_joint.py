@@ -59,8 +59,8 @@ def test_label_efficiency_has_a_panel_per_input_and_a_line_per_arm(tmp_path: Pat
     for axes in figure.axes:
         assert [line.get_label() for line in axes.lines] == list(ARMS)
         words = [x.get_text() for x in axes.get_xticklabels()]
-        assert [w.split()[0] for w in words] == ["1", "4", "10", "all"]  # fewest labels on the left
-        assert len(axes.lines[-1].get_xdata()) == 3  # what was not measured is left out
+        assert words == ["1 clip a class", "4 clips a class", "10 clips a class", "all labels"]  # fewest on the left
+        assert np.size(axes.lines[-1].get_xdata()) == 3  # what was not measured is left out
         assert np.all(np.diff(axes.lines[0].get_ydata()) > 0)  # type: ignore[arg-type]
         assert len(axes.collections) == len(ARMS)  # bands
 
@@ -92,7 +92,10 @@ def test_reliability_shows_every_bin(tmp_path: Path, figures: list[Figure]) -> N
     pictures_joint.reliability(found, tmp_path / "sure.png", title="Sure and right")
     assert drawn(tmp_path / "sure.png")
     axes, below = figures[0].axes
-    assert len(below.patches) == len(found.count) > 5
+    assert [bar.get_height() for bar in below.patches] == found.count.tolist()  # type: ignore[attr-defined]
+    assert len(found.count) > 5
+    np.testing.assert_allclose(axes.lines[1].get_xdata(), found.confidence)
+    np.testing.assert_allclose(axes.lines[1].get_ydata(), found.accuracy)
     assert f"ECE {found.ece:.3f}" in [x.get_text() for x in axes.get_legend().get_texts()]  # type: ignore[union-attr]
 
 
@@ -106,6 +109,9 @@ def test_bars_keep_their_order_and_their_intervals(tmp_path: Path, figures: list
     assert sorted(height, key=lambda name: -height[name]) == list(values)
     left, right = axes.get_xlim()
     assert all(left <= low and high <= right for low, high in spans.values())
+    points = next(line for line in axes.lines if line.get_marker() == "o")
+    np.testing.assert_allclose(points.get_xdata(), list(values.values()))
+    assert [x.get_text() for x in axes.texts] == ["0.620", "0.660", "0.580", "0.710"]
 
 
 def test_bars_of_values_below_nought_are_seen(tmp_path: Path, figures: list[Figure]) -> None:
@@ -133,3 +139,6 @@ def test_robustness_is_set_against_clean_windows(tmp_path: Path, figures: list[F
     assert [x.get_text() for x in axes.get_yticklabels()] == ["only imu", "only pose", "noise 0.3", "gaps 50%"]
     assert [x.get_text() for x in axes.texts] == ["-0.250", "-0.100", "-0.050", "+0.010"]
     assert axes.yaxis_inverted()
+    points = [float(np.ravel(x.get_xdata())[0]) for x in axes.lines if x.get_marker() == "o"]
+    assert points == pytest.approx([row.macro_f1 for row in worse])
+    np.testing.assert_allclose(axes.lines[-1].get_xdata(), 0.8)  # the clean windows' line

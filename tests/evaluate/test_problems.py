@@ -87,6 +87,16 @@ def test_utd_mhad_odd_subjects_train_and_even_ones_test() -> None:
         assert people(p, "train") == {"s1", "s3", "s5", "s7"} - {name}
 
 
+def test_too_few_people_for_the_folds_is_said() -> None:
+    with pytest.raises(ValueError, match="4 subjects cannot be dealt into 5 folds"):
+        by_user(windows(4))
+    assert len(by_user(windows(6))) == 5
+    with pytest.raises(ValueError, match="4 subjects cannot be dealt into 5 folds"):
+        by_user(windows(6), development=True)
+    with pytest.raises(ValueError, match="1 folds"):
+        by_user(windows(6), folds=1)
+
+
 def test_names_that_recipes_use() -> None:
     assert PROBLEMS["utd_mhad"] is utd_mhad
     assert PROBLEMS["by_user"] is by_user

@@ -1,86 +1,84 @@
-"""Problems, arms and studies on a tiny simulated corpus: subjects apart, subsets shared, answers kept."""
+"""A study of fine-tuning on a tiny simulated corpus: arms beside each other, on the same windows, kept and gone on."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import _gym_corpus
-from kinjo.batches import Windows, cut
-from kinjo.corpus import NULL, Corpus
-from kinjo.evaluate import arms, jobs, study
-from kinjo.evaluate.problems import by_user, inputs_of, labelled
+from kinjo import joint
+from kinjo.corpus import Corpus
+from kinjo.evaluate import arms, finetune, jobs, study
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    return _gym_corpus.write(tmp_path_factory.mktemp("study") / "gym")
+def ran(gym_corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> tuple[finetune.Table, dict[str, Any]]:
+    """All arms, two budgets and two folds, and how it was asked for."""
+    plan, work = _gym_corpus.recipe(4), tmp_path_factory.mktemp("study")
+    init = work / "start.safetensors"
+    model = joint.new_model(plan, 7)
+    windows = arms.windows_of(str(gym_corpus.root), arms.text(plan))
+    joint.save(model, plan, init, [joint.Source(windows, np.arange(len(windows)))], stage="pretrain")
+    how: dict[str, Any] = {
+        "init": init, "budgets": ["clips:2", "all"], "folds": ["fold0", "fold2"], "frozen": True, "workers": 0,
+        "work": work / "kept", "baselines": False,
+    }  # fmt: skip
+    return study.finetuning(plan, gym_corpus.root, **how), how
 
 
-@pytest.fixture(scope="module")
-def windows(made: Corpus) -> Windows:
-    plan = _gym_corpus.recipe()
-    return Windows(made, cut(made, made.recordings, plan), plan.inputs)
+def test_every_arm_has_a_line_of_each_budget_and_input(ran: tuple[finetune.Table, dict[str, Any]]) -> None:
+    found, _ = ran
+    keys = {(line.arm, line.budget, line.input) for line in found.lines}
+    assert keys == {
+        (arm, budget, name)
+        for arm in ("scratch", "pretrained", "frozen")
+        for budget in ("clips:2", "all")
+        for name in ("imu", "pose", "imu_pose")
+    }
+    assert json.loads(json.dumps(found.to_dict()))["windows"] == found.windows
+    assert set(found.fold_of_subject.tolist()) == {0, 1}  # two folds, two subjects or more
+    assert found.subjects == len(found.fold_of_subject)
 
 
-def test_every_subject_is_tested_once_and_development_spares_the_first_fold(windows: Windows) -> None:
-    problems = by_user(windows, folds=3)
-    tested = [set(p.subjects[p.test]) for p in problems.values()]
-    assert sum(map(len, tested)) == len(set.union(*tested)) == len(set(problems["fold0"].subjects))
-    for p in problems.values():
-        assert not set(p.subjects[p.train]) & set(p.subjects[p.test])
-        assert NULL not in p.labels[p.test]
-    inner = by_user(windows, folds=3, development=True)
-    seen = set().union(*(set(p.subjects[np.concatenate([p.train, p.test])]) for p in inner.values()))
-    assert not seen & tested[0]
+def test_what_is_done_is_not_done_again(
+    ran: tuple[finetune.Table, dict[str, Any]], gym_corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, how = ran
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("it trained again")
+
+    monkeypatch.setattr(joint, "finetune", never)
+    again = study.finetuning(_gym_corpus.recipe(4), gym_corpus.root, **how)
+    assert again.to_dict() == found.to_dict()
+    with pytest.raises(RuntimeError, match="it trained again"):  # another recipe is another training
+        study.finetuning(_gym_corpus.recipe(5), gym_corpus.root, **how)
 
 
-def test_budgets_are_nested_and_the_same_for_everybody(windows: Windows) -> None:
-    p = by_user(windows, folds=3)["fold1"]
-    for few, many in (("clips:1", "clips:2"), ("windows:0.1", "windows:0.5"), ("recording:1", "recording:2")):
-        a, b = labelled(p, few, 3), labelled(p, many, 3)
-        assert set(a) < set(b) <= set(p.train)
-        assert set(p.labels[a]) == set(p.classes)
-        assert labelled(p, few, 3).tolist() == a.tolist()
-    assert labelled(p, "all", 0).tolist() == p.train.tolist()
-    with pytest.raises(ValueError, match="give all, clips:N"):
-        labelled(p, "half", 0)
+def test_which_trainings_are_asked_for(gym_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[jobs.Job] = []
+
+    def noted(todo: Any, folder: Path, *, processes: int) -> Any:
+        asked.extend(todo)
+        assert (folder, processes) == (tmp_path, 3)
+        raise InterruptedError
+
+    monkeypatch.setattr(jobs, "answers", noted)
+    how: dict[str, Any] = {"work": tmp_path, "workers": 3, "seeds": (0, 4), "folds": ["fold1"]}
+    with pytest.raises(InterruptedError):
+        study.finetuning(_gym_corpus.recipe(), gym_corpus.root, **how)
+    assert [job.name for job in asked] == [
+        "scratch-all-fold1-0", "scratch-all-fold1-4", "minirocket-all-fold1-0", "minirocket-all-fold1-4",
+    ]  # fmt: skip
+    assert {job.run for job in asked} == {arms.finetuning, arms.minirocket}
+    assert all(job.arguments["problem"] == ["by_user", "fold1", False] for job in asked)
 
 
-def test_inputs_of_a_table() -> None:
-    assert inputs_of(["imu"]) == [("imu",)]
-    assert inputs_of({"imu": [], "pose": []}) == [("imu",), ("pose",), ("imu", "pose")]
-    assert len(inputs_of(["imu", "pose", "video"])) == 5
-
-
-def test_jobs_pretrain_finetune_and_answer(made: Corpus, tmp_path: Path) -> None:
-    plan, out = _gym_corpus.recipe(), tmp_path / "space"
-    asked = ["by_user", "fold0", False]
-    source = {"corpus": str(made.root), "problem": asked, "text": True}
-    first = arms.as_job("pretrain", arms.pretraining, recipe=plan, sources=[source], out=str(out), seed=0)
-    jobs.answers([first], tmp_path, processes=0, progress=False)
-    init = arms.checkpoint_of(out)
-    assert Path(init.partition("#")[0]).exists()
-    told = {"recipe": plan, "corpus": str(made.root), "problem": asked, "budget": "all", "seed": 0}
-    todo = [
-        arms.as_job("frozen", arms.finetuning, init=init, frozen=True, **told),
-        arms.as_job("minirocket", arms.minirocket, **told),
-    ]
-    found = jobs.answers(todo, tmp_path, processes=0, progress=False)
-    problem = arms.problem_of(str(made.root), arms.text(plan), asked)
-    for answers in found.values():
-        assert set(answers) == {"imu", "pose", "imu_pose"}
-        assert all(p.shape == (len(problem.test), len(problem.classes)) for p in answers.values())
-    assert found["frozen"]["imu"].sum(1) == pytest.approx(1.0, abs=1e-5)
-
-
-def test_a_study_sets_arms_beside_each_other(made: Corpus, tmp_path: Path) -> None:
-    how = {"folds": ["fold0"], "work": tmp_path, "workers": 0, "baselines": False}
-    found = study.finetuning(_gym_corpus.recipe(), made.root, budgets=["clips:2", "all"], **how)  # type: ignore[arg-type]
-    assert {(line.arm, line.budget) for line in found.lines} == {("scratch", "clips:2"), ("scratch", "all")}
-    assert json.dumps(found.to_dict())
-    with pytest.raises(ValueError, match="no fold"):
-        study.finetuning(_gym_corpus.recipe(), made.root, folds=["fold9"], work=tmp_path)
-    with pytest.raises(ValueError, match="problem is one of"):
-        study.finetuning(_gym_corpus.recipe(), made.root, problem="mine", work=tmp_path)
+def test_what_is_not_there_says_what_is(gym_corpus: Corpus, tmp_path: Path) -> None:
+    plan = _gym_corpus.recipe(4)
+    with pytest.raises(ValueError, match=r"no fold fold9; there are: fold0, fold1"):
+        study.finetuning(plan, gym_corpus.root, folds=["fold9"], work=tmp_path)
+    with pytest.raises(ValueError, match="problem is one of utd_mhad, by_user"):
+        study.finetuning(plan, gym_corpus.root, problem="mine", work=tmp_path)

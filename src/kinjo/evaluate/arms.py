@@ -74,15 +74,15 @@ def finetuning(
     plan = plan_of(recipe)
     windows, asked = windows_of(corpus, recipe), problem_of(corpus, recipe, problem)
     rows, model = labelled(asked, budget, seed), joint.new_model(plan, seed)
+    missing = [c for c in asked.classes if c not in asked.labels[rows]]
+    if missing:
+        raise ValueError(f"budget {budget!r} has no window of {', '.join(missing)}")
     if init:
         joint.initialise_from(model, Path(init.partition("#")[0]))
     subsets = [tuple(s) for s in inputs] or inputs_of(plan.model.modalities)
     with TemporaryDirectory() as folder:
         how: dict[str, Any] = {"seed": seed, "frozen": frozen, "balanced": balanced, "progress": False}
         task = joint.finetune(plan, model, windows, rows, asked.labels[rows], Path(folder), **how)
-    missing = [c for c in asked.classes if c not in asked.labels[rows]]
-    if missing:
-        raise ValueError(f"budget {budget!r} has no window of {', '.join(missing)}")
     return {"_".join(s): joint.answer(task, windows, asked.test, modalities=s) for s in subsets}
 
 

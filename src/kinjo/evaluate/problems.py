@@ -48,6 +48,9 @@ def by_user(windows: Windows, *, folds: int = 5, development: bool = False) -> d
     labels, who, what = subjects_first(windows)
     people = np.array(sorted(set(who.tolist()), key=lambda name: [int(x) for x in re.findall(r"\d+", name)]))
     parts = np.array_split(np.random.default_rng(FOLD_SEED).permutation(people), folds)
+    left = len(people) - len(parts[0]) * development
+    if folds < 2 or left < folds:
+        raise ValueError(f"{left} subjects cannot be dealt into {folds} folds: give two or more subjects and folds")
     if development:
         parts = np.array_split(np.concatenate(parts[1:]), folds)
     everybody, known = np.concatenate(parts), labels != NULL

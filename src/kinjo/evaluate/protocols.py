@@ -77,17 +77,22 @@ def zero_shot(path: Path, corpus: Corpus, ids: Iterable[str] | None = None, *, n
 
 def by_words(space: MuJo, asked: Given, arm: str) -> Table:
     """The table of one arm: nearest sentences."""
-    embedded = joint.embed(space, asked.windows)
-    classes = tuple(sorted(set(asked.labels.tolist())))
+    there, classes = seen(space, asked), tuple(sorted(set(asked.labels.tolist())))
     prompts = {c: joint.embed_text(space, asked.of_class(c)) for c in classes}
-    there = {m: z for m, z in embedded.items() if z.any()}
-    if not there:
-        raise ValueError(f"the corpus holds none of the model's modalities: {', '.join(embedded)}")
     answers = {m: zeroshot.classify(z, prompts) for m, z in there.items()}
     if len(there) > 1:
         answers["_".join(there)] = zeroshot.fuse(answers, {m: ~z.any(1) for m, z in there.items()})
     problem = asked_problem(asked, classes)
     return table({"all": problem}, {(arm, "none", name, "all", 0): p for name, p in answers.items()})
+
+
+def seen(space: MuJo, asked: Given) -> dict[str, NDArray[np.float32]]:
+    """modality -> embeddings (n, joint_dim), of the modalities that some window has."""
+    embedded = joint.embed(space, asked.windows)
+    there = {m: z for m, z in embedded.items() if z.any()}
+    if not there:
+        raise ValueError(f"the corpus holds none of the model's modalities: {', '.join(embedded)}")
+    return there
 
 
 def asked_problem(asked: Given, classes: tuple[str, ...]) -> Problem:
@@ -100,12 +105,14 @@ def asked_problem(asked: Given, classes: tuple[str, ...]) -> Problem:
 
 
 def retrieval(path: Path, corpus: Corpus, ids: Iterable[str] | None = None) -> dict[str, Retrieval]:
-    """``imu_pose`` and so on: R@k and mAP by class for every ordered pair of modalities, sentences among them."""
+    """``imu_pose`` and so on: R@k and mAP by class for every ordered pair of modalities, sentences among them.
+
+    No window of the query's own recording is an answer: windows may overlap.
+    """
     _, space, recipe, header = loaded(path)
     asked = given(corpus, recipe, header, ids)
-    embedded = {m: z for m, z in joint.embed(space, asked.windows).items() if z.any()}
-    keys = np.array([f"{r} {t:.3f}" for r, t in zip(asked.recordings, asked.windows.index.start_s, strict=True)])
-    found = {"_".join(pair): r for pair, r in all_pairs(embedded, asked.labels, keys).items()}
+    embedded = seen(space, asked)
+    found = {"_".join(pair): r for pair, r in all_pairs(embedded, asked.labels, asked.recordings).items()}
     classes = sorted(set(asked.labels.tolist()))
     said = np.stack([joint.embed_text(space, asked.of_class(c)).mean(0) for c in classes])
     for modality, z in embedded.items():
@@ -144,6 +151,9 @@ def unseen(
     """
     if len(corpora) < 2:
         raise ValueError("leaving a data set out needs at least two corpora")
+    names = [c.root.name for c in corpora]
+    if len(set(names)) < len(names):
+        raise ValueError(f"corpora are told apart by their folders' names: rename one of {', '.join(names)}")
     every = [Windows(c, cut(c, c.recordings, recipe), recipe.inputs) for c in corpora]
     tables = []
     for k, (corpus, windows) in enumerate(zip(corpora, every, strict=True)):
@@ -153,6 +163,6 @@ def unseen(
         kept = windows.index.take(windows.index.label_names != NULL)
         left = Windows(corpus, kept, recipe.inputs)
         labels, who, what = subjects_first(left)
-        names = np.array([str(s).split(":")[0] for s in corpus.table.sources])[kept.recording]
-        tables.append(by_words(space, Given(left, labels, who, what, names), f"without {corpus.root.name}"))
+        where = np.array([str(s).split(":")[0] for s in corpus.table.sources])[kept.recording]
+        tables.append(by_words(space, Given(left, labels, who, what, where), f"without {corpus.root.name}"))
     return tables
