@@ -8,8 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 import _gym_corpus
+from _cli import last
 from kinjo import joint
 from kinjo.cli import app
+from kinjo.corpus import Corpus, Split
 
 TOML = """
 name = "tiny"
@@ -33,10 +35,10 @@ depth = 1
 heads = 2
 joint_dim = 16
 [pretrain]
-steps = 30
+steps = 6
 batch_size = 12
 [finetune]
-steps = 30
+steps = 6
 batch_size = 12
 """
 
@@ -45,57 +47,123 @@ def ran(*words: object) -> dict[str, Any]:
     """The verb's JSON."""
     got = CliRunner().invoke(app, [str(w) for w in (*words, "--json")], catch_exceptions=False)
     assert got.exit_code == 0, got.output
-    return json.loads(got.stdout.splitlines()[-1])
+    return last(got.stdout)
+
+
+def told(*words: object) -> str:
+    """What the verb tells people."""
+    got = CliRunner().invoke(app, [str(w) for w in words], catch_exceptions=False)
+    assert got.exit_code == 0, got.output
+    return got.stdout
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A corpus, another, a recipe, and a space pre-trained with words."""
+def place(gym_corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another corpus, a split of it, a recipe, a space pre-trained with words, and that with classes."""
     root = tmp_path_factory.mktemp("joint")
-    _gym_corpus.write(root / "gym")
-    _gym_corpus.write(root / "other", clips=18, seed=5)
+    other = _gym_corpus.write(root / "other", clips=18, seed=5)
+    ids = tuple(other.recordings)
+    Split("half", {"train": ids[:9], "test": ids[9:], "nobody": ()}, {}, {}).save(root / "split.json")
     (root / "tiny.toml").write_text(TOML)
-    found = ran("pretrain", root / "tiny.toml", "--corpus", root / "gym", "--text", "-o", root / "space")
+    gym, recipe = gym_corpus.root, root / "tiny.toml"
+    found = ran("pretrain", recipe, "--corpus", gym, "--text", "--steps", 20, "-o", root / "space")
     assert found["checkpoint"] == str(root / "space" / "model.safetensors")
+    taught = ran(
+        "finetune", recipe, "--corpus", gym, "--init", root / "space/model.safetensors", "-o", root / "classes"
+    )
+    assert taught["classes"] == 3
     return root
 
 
-def test_words_find_movements_and_signals_find_poses(place: Path) -> None:
+def test_pretraining_reads_several_corpora(place: Path, gym_corpus: Corpus) -> None:
+    words = ("--corpus", gym_corpus.root, "--corpus", place / "other", "--steps", 2)
+    found = ran("pretrain", place / "tiny.toml", *words, "-o", place / "both")
+    _, recipe, header = joint.load(place / "both" / "model.safetensors")
+    assert recipe.pretrain.steps == 2
+    assert (header["corpus"], header["recordings"], header["text"]) == ("gym + other", 54 + 18, False)
+    assert found["windows"] > 72
+
+
+def test_finetuning_takes_a_part_of_a_split(place: Path) -> None:
+    part = ("--corpus", place / "other", "--split", place / "split.json")
+    found = ran("finetune", place / "tiny.toml", *part, "--null", "--frozen", "-o", place / "part")
+    whole = ran("finetune", place / "tiny.toml", "--corpus", place / "other", "-o", place / "whole")
+    assert found["windows"] < whole["windows"]
+    assert joint.load(place / "whole" / "model.safetensors")[2]["classes"] == sorted(_gym_corpus.NAMES)
+
+
+def test_words_name_what_is_done(place: Path) -> None:
     space = place / "space" / "model.safetensors"
-    found = ran("evaluate", "zeroshot", space, "--corpus", place / "other")
+    found = ran("evaluate", "zeroshot", space, "--corpus", place / "other", "-o", place / "new" / "words.json")
     assert {line["input"] for line in found["lines"]} == {"imu", "pose", "imu_pose"}
     assert all(0.0 <= line["accuracy"] <= 1.0 for line in found["lines"])
-    pairs = ran("evaluate", "retrieval", space, "--corpus", place / "other", "-o", place / "pairs.json")
+    assert json.loads((place / "new" / "words.json").read_text()) == found
+    half = ran("evaluate", "zeroshot", space, "--corpus", place / "other", "--split", place / "split.json")
+    assert half["windows"] < found["windows"]
+    assert "| imu_pose | none | zero-shot |" in told(
+        "evaluate", "zeroshot", space, "--corpus", place / "other", "--null"
+    )
+
+
+def test_anything_finds_anything(place: Path) -> None:
+    words = ("evaluate", "retrieval", place / "space" / "model.safetensors", "--corpus", place / "other")
+    pairs = ran(*words, "-o", place / "pairs.json")
     assert set(pairs) == {"imu_pose", "pose_imu", "text_imu", "imu_text", "text_pose", "pose_text"}
     assert json.loads((place / "pairs.json").read_text()) == pairs
+    lines = told(*words).splitlines()
+    assert lines[0].split() == ["query_gallery", "R@1", "R@5", "R@10", "mAP", "queries"]
+    row = next(line.split() for line in lines if line.startswith("imu_pose"))
+    assert row[1:] == [f"{pairs['imu_pose']['recall']['1']:.3f}", *row[2:5], str(pairs["imu_pose"]["queries"])]
 
 
-def test_a_finetuned_space_is_tested_for_robustness(place: Path) -> None:
-    out, space = place / "classes", place / "space" / "model.safetensors"
-    taught = ran("finetune", place / "tiny.toml", "--corpus", place / "gym", "--init", space, "--null", "-o", out)
-    assert taught["classes"] == len(joint.load(out / "model.safetensors")[2]["classes"]) >= 3
-    grid = ran("evaluate", "robustness", out / "model.safetensors", "--corpus", place / "other")
+def test_robustness_is_a_table(place: Path) -> None:
+    words = ("evaluate", "robustness", place / "classes" / "model.safetensors", "--corpus", place / "other")
+    grid = ran(*words)
     names = {row["perturbation"] for row in grid["rows"]}
     assert {"clean", "only", "noise", "gaps", "rotated", "rate"} <= names
-    with pytest.raises(ValueError, match="fine-tune it first"):
-        ran("evaluate", "robustness", space, "--corpus", place / "other")
 
 
-def test_few_labels_and_a_data_set_left_out(place: Path) -> None:
+def test_few_labels_and_many(place: Path, gym_corpus: Corpus) -> None:
     table = ran(
-        "evaluate", "finetune", place / "tiny.toml", "--corpus", place / "gym", "--init", place / "space",
-        "--budgets", "clips:2", "--folds", "fold0", "--no-baselines", "--frozen", "--work", place / "runs",
+        "evaluate", "finetune", place / "tiny.toml", "--corpus", gym_corpus.root, "--init", place / "space",
+        "--budgets", "clips:2,all", "--folds", "fold0", "--no-baselines", "--frozen", "--work", place / "runs",
         "--workers", 0,
     )  # fmt: skip
     assert {line["arm"] for line in table["lines"]} == {"scratch", "pretrained", "frozen"}
-    left = ran("evaluate", "unseen", place / "tiny.toml", "--corpus", place / "gym", "--corpus", place / "other",
-               "--work", place / "unseen")  # fmt: skip
-    assert len(left["left_out"]) == 2
+    assert {line["budget"] for line in table["lines"]} == {"clips:2", "all"}
 
 
-def test_what_does_not_fit_says_what_to_do(place: Path) -> None:
-    with pytest.raises(ValueError, match="at least two corpora"):
-        ran("evaluate", "unseen", place / "tiny.toml", "--corpus", place / "gym", "--work", place / "x")
-    with pytest.raises(ValueError, match="several corpora are for"):
-        ran("pretrain", Path("recipes/mumae-utd.toml").resolve(), "--corpus", place / "gym", "--corpus",
-            place / "other", "-o", place / "x")  # fmt: skip
+def test_a_data_set_is_left_out(place: Path, gym_corpus: Corpus) -> None:
+    corpora = ("--corpus", gym_corpus.root, "--corpus", place / "other")
+    left = ran("evaluate", "unseen", place / "tiny.toml", *corpora, "--work", place / "unseen")
+    assert [t["lines"][0]["arm"] for t in left["left_out"]] == ["without gym", "without other"]
+
+
+MISTAKES = {
+    "evaluate unseen {tiny} --corpus {gym} --work {x}": "at least two corpora",
+    "pretrain {mumae} --corpus {gym} --corpus {other} -o {x}": "several corpora are for method = 'mujo'",
+    "pretrain {tiny} --corpus {gym} --corpus {other} --split {split} -o {x}": "without a split",
+    "finetune {mumae} --corpus {gym} -o {x}": "a joint space needs method = 'mujo'",
+    "finetune {tiny} --corpus {other} --split {split} --part nobody -o {x}": "no windows to fine-tune on",
+    "finetune {tiny} --corpus {gym} --init {none} -o {x}": "no such checkpoint",
+    "evaluate finetune {mumae} --corpus {gym} --work {x}": "needs method = 'mujo'",
+    "evaluate finetune {tiny} --corpus {gym} --budgets half --work {x}": "give all, clips:N",
+    "evaluate finetune {tiny} --corpus {gym} --folds fold9 --work {x}": "no fold fold9; there are: fold0",
+    "evaluate zeroshot {none} --corpus {gym}": "no such checkpoint. 'kinjo pretrain' writes one",
+    "evaluate zeroshot {space} --corpus {other} --split {split} --part nobody": "no labelled window",
+    "evaluate retrieval {space} --corpus {none}": "this is not a corpus",
+    "evaluate robustness {space} --corpus {gym}": "fine-tune it first",
+}
+
+
+@pytest.mark.parametrize("words", MISTAKES)
+def test_what_does_not_fit_says_what_to_do(run, place: Path, gym_corpus: Corpus, tmp_path: Path, words: str) -> None:
+    where = {
+        "tiny": place / "tiny.toml", "gym": gym_corpus.root, "other": place / "other", "split": place / "split.json",
+        "space": place / "space" / "model.safetensors", "none": tmp_path / "none", "x": tmp_path / "x",
+        "mumae": Path(__file__).parents[1] / "recipes" / "mumae-utd.toml",
+    }  # fmt: skip
+    code, out, err = run(*(word.format(**where) for word in words.split()))
+    assert (code, out) == (1, "")
+    assert MISTAKES[words] in err.splitlines()[-1]
+    assert "Traceback" not in err

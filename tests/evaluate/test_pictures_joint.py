@@ -94,8 +94,8 @@ def test_reliability_shows_every_bin(tmp_path: Path, figures: list[Figure]) -> N
     axes, below = figures[0].axes
     assert [bar.get_height() for bar in below.patches] == found.count.tolist()  # type: ignore[attr-defined]
     assert len(found.count) > 5
-    np.testing.assert_allclose(axes.lines[1].get_xdata(), found.confidence)
-    np.testing.assert_allclose(axes.lines[1].get_ydata(), found.accuracy)
+    np.testing.assert_allclose(np.asarray(axes.lines[1].get_xdata(), float), found.confidence)
+    np.testing.assert_allclose(np.asarray(axes.lines[1].get_ydata(), float), found.accuracy)
     assert f"ECE {found.ece:.3f}" in [x.get_text() for x in axes.get_legend().get_texts()]  # type: ignore[union-attr]
 
 
@@ -110,7 +110,7 @@ def test_bars_keep_their_order_and_their_intervals(tmp_path: Path, figures: list
     left, right = axes.get_xlim()
     assert all(left <= low and high <= right for low, high in spans.values())
     points = next(line for line in axes.lines if line.get_marker() == "o")
-    np.testing.assert_allclose(points.get_xdata(), list(values.values()))
+    np.testing.assert_allclose(np.asarray(points.get_xdata(), float), list(values.values()))
     assert [x.get_text() for x in axes.texts] == ["0.620", "0.660", "0.580", "0.710"]
 
 
@@ -141,4 +141,4 @@ def test_robustness_is_set_against_clean_windows(tmp_path: Path, figures: list[F
     assert axes.yaxis_inverted()
     points = [float(np.ravel(x.get_xdata())[0]) for x in axes.lines if x.get_marker() == "o"]
     assert points == pytest.approx([row.macro_f1 for row in worse])
-    np.testing.assert_allclose(axes.lines[-1].get_xdata(), 0.8)  # the clean windows' line
+    np.testing.assert_allclose(np.asarray(axes.lines[-1].get_xdata(), float), 0.8)  # the clean windows' line

@@ -119,7 +119,7 @@ def test_no_window_of_the_own_recording_is_an_answer(space: Path, gym_corpus: Co
     asked = protocols.given(gym_corpus, recipe, header)
     first = [asked.recordings[asked.labels == label][0] for label in LABELS]
     assert len(protocols.given(gym_corpus, recipe, header, first).labels) > 3  # several windows each
-    with pytest.raises(ValueError, match="nothing|anything to find"):
+    with pytest.raises(ValueError, match="anything to find"):
         protocols.retrieval(space, gym_corpus, first)
 
 

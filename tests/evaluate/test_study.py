@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import _gym_corpus
+import _synthetic
 from kinjo import joint
 from kinjo.corpus import Corpus
 from kinjo.evaluate import arms, finetune, jobs, study
@@ -80,5 +81,10 @@ def test_what_is_not_there_says_what_is(gym_corpus: Corpus, tmp_path: Path) -> N
     plan = _gym_corpus.recipe(4)
     with pytest.raises(ValueError, match=r"no fold fold9; there are: fold0, fold1"):
         study.finetuning(plan, gym_corpus.root, folds=["fold9"], work=tmp_path)
+    with pytest.raises(ValueError, match="budget 'half': give all, clips:N"):
+        study.finetuning(plan, gym_corpus.root, budgets=["all", "half"], work=tmp_path)
+    with pytest.raises(ValueError, match="needs method = 'mujo'"):
+        study.finetuning(_synthetic.recipe(3), gym_corpus.root, work=tmp_path)
+    assert not list(tmp_path.iterdir())  # nothing was trained
     with pytest.raises(ValueError, match="problem is one of utd_mhad, by_user"):
         study.finetuning(plan, gym_corpus.root, problem="mine", work=tmp_path)

@@ -59,11 +59,11 @@ def finetune(
     from kinjo.recipe import Recipe
 
     plan, opened = Recipe.load(recipe), _opened(corpus)
-    index = cut(opened, _ids(split, part) or opened.recordings, plan)
+    model = joint.new_model(plan, seed)
+    index = cut(opened, _ids(split, part) if split else opened.recordings, plan)
     windows = Windows(opened, index, plan.inputs)
     labels = np.asarray(index.label_names, str)
     rows = np.arange(len(labels)) if null else np.flatnonzero(labels != NULL)
-    model = joint.new_model(plan, seed)
     if init is not None:
         joint.initialise_from(model, init)
     joint.finetune(plan, model, windows, rows, labels[rows], out, seed=seed, frozen=frozen)

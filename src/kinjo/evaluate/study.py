@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kinjo.evaluate import arms, finetune, jobs
-from kinjo.evaluate.problems import PROBLEMS
+from kinjo.evaluate.problems import PROBLEMS, labelled
 from kinjo.recipe import Recipe
 
 
@@ -30,6 +30,8 @@ def finetuning(
 
     ``problem`` is one of ``problems.PROBLEMS``; ``folds`` empty: all. Trainings are kept in ``work``.
     """
+    if recipe.method != "mujo":
+        raise ValueError(f"recipe '{recipe.name}' has method = '{recipe.method}': this protocol needs method = 'mujo'")
     if problem not in PROBLEMS:
         raise ValueError(f"problem is one of {', '.join(PROBLEMS)}, given {problem!r}")
     windows = arms.windows_of(str(corpus), arms.text(recipe))
@@ -38,6 +40,9 @@ def finetuning(
     if strange:
         raise ValueError(f"no fold {', '.join(strange)}; there are: {', '.join(problems)}")
     problems = {name: p for name, p in problems.items() if not folds or name in folds}
+    for budget in budgets:  # what is no budget is said before anything trains
+        for each in problems.values():
+            labelled(each, budget, min(seeds))
     start = "" if init is None else arms.checkpoint_of(init)
     how: dict[str, dict[str, Any]] = {"scratch": {"init": ""}}
     if start:
