@@ -12,14 +12,20 @@ from _tools import RESULTS, ROOT, seconds, write
 
 
 def main() -> None:
-    """Install, then time ``make demo``; write ``demo.seconds``, ``demo.oneshot``, ``demo.gym`` and the pictures."""
+    """Install, then time ``make demo``; write the rows ``demo.*`` and the pictures."""
     subprocess.run(["make", "--silent", ".venv/.with-demo"], cwd=ROOT, check=True)
     with tempfile.TemporaryDirectory() as folder:  # a folder of an earlier demo would be resumed
         value = seconds(["make", "--silent", "demo", f"OUT={folder}/demo"], cwd=ROOT)
-        result, gym = (
-            json.loads(Path(folder, "demo", f"{name}.json").read_text()) for name in ("oneshot", "oneshot-gym")
+        result, gym, words = (
+            json.loads(Path(folder, "demo", f"{name}.json").read_text())
+            for name in ("oneshot", "oneshot-gym", "words-gym")
         )
-        for name, kept in (("oneshot", "demo"), ("oneshot-gym", "demo_gym"), ("gym", "gym")):
+        for name, kept in (
+            ("oneshot", "demo"),
+            ("oneshot-gym", "demo_gym"),
+            ("gym", "gym"),
+            ("words-gym", "demo_words"),
+        ):
             shutil.copy(Path(folder, "demo", f"{name}.png"), RESULTS / f"{kept}.png")
     protocol = "wall time of one `make demo`; installation not counted"
     write("demo_seconds", "demo.seconds", round(value, 1), "s", protocol=protocol)
@@ -34,6 +40,12 @@ def main() -> None:
         protocol="simulated gym, watch + pose + depth: " + gym["protocol"],
         trained_on="simulated gym, 18 exercises; tested on 10 others",
     )  # fmt: skip
+    for name, value in words["accuracy"].items():
+        write(
+            "demo_seconds", f"demo.words.{'learnt' if 'learnt' in name else 'unseen'}.{name.partition(': ')[2]}", value,
+            "fraction", ci95=words["ci95"][name], seeds=1, protocol=f"simulated gym, {name}; {words['protocol']}",
+            trained_on="simulated gym, 18 exercises of 45 people, told in sentences",
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

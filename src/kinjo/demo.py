@@ -211,7 +211,7 @@ def gym(
 
 
 def words(
-    out: Path, *, clips: int = 840, people: int = 60, seed: int = 0, progress: bool = True
+    out: Path, *, clips: int = 840, people: int = 60, steps: int = 300, seed: int = 0, progress: bool = True
 ) -> DemoResult:  # fmt: skip
     """The simulated gym by words alone: a joint space of a watch, pose and sentences names what people do.
 
@@ -226,7 +226,7 @@ def words(
     )  # fmt: skip
     origin = f"gym without video, {clips} clips of {people} people, seed {seed}"
     store = corpus.write(made, out / "corpus-words", origin=origin, progress=progress)
-    recipe = words_recipe()
+    recipe = words_recipe(steps)
     index = corpus.segment_windows(store, store.recordings)
     windows = Windows(store, index, recipe.inputs)
     labels = np.asarray(index.label_names, str)
@@ -258,7 +258,7 @@ def words(
     return finished(DemoResult(title, protocol, accuracy, interval, time.monotonic() - start, picture))
 
 
-def words_recipe() -> Recipe:
+def words_recipe(steps: int) -> Recipe:
     """A watch, pose and sentences in a small joint space, with a short training."""
     inputs: dict[str, Input] = {
         "acc": SensorInput("acc"),
@@ -266,7 +266,7 @@ def words_recipe() -> Recipe:
         "pose": PoseInput(joints=17, across=(CANONICAL.index("left_hip"), CANONICAL.index("right_hip"))),
     }
     model = mujo.Config(inputs, dim=64, depth=1, joint_dim=96)
-    return Recipe("demo-words", inputs, model, pretrain=Schedule(steps=300, batch_size=64), method="mujo")
+    return Recipe("demo-words", inputs, model, pretrain=Schedule(steps=steps, batch_size=64), method="mujo")
 
 
 @contextmanager
