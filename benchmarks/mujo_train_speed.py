@@ -20,7 +20,7 @@ def main() -> None:
     torch.set_num_threads(2)
     inputs = {q: SensorInput(q, samples=250, slots=25) for q in ("acc", "gyro")}
     generator = torch.Generator().manual_seed(0)
-    model = mujo.MuJo(mujo.Config(inputs, dim=128, depth=2, joint_dim=128), generator)
+    model = mujo.MuJo(mujo.Config(inputs, dim=128, depth=2, joint_dim=256), generator)
     bank = mujo.Sentences(model, [f"a person does exercise number {k}" for k in range(32)])
     task = mujo.Pretrain(model, mujo.Objective({"contrast": 1.0}), generator, sentences=bank)
     fabric = make_fabric("bf16")
