@@ -19,8 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 FILE = Path(__file__).with_name("labels.safetensors")
-_TEMPLATES = ("{}", "a person doing {}", "somebody is doing {}", "the activity is {}", "movement of the body: {}")
-_GYM_SENTENCES = 24
 
 
 @cache
@@ -52,12 +50,13 @@ def compute() -> tuple[dict[str, int], NDArray[np.float32]]:
     """
     from kinjo.datasets import DATASETS
     from kinjo.datasets.gym.words import LABEL_WORDS
+    from kinjo.datasets.sentences import sentences as described
     from kinjo.encoders.text import load
 
     said: dict[str, list[str]] = {}
     for dataset, module in DATASETS.items():
         for label in module.CARD.classes:
-            said.setdefault(_plain(label), []).extend(_sentences(dataset, label))
+            said.setdefault(_plain(label), []).extend(described(dataset, label))
     different = list(dict.fromkeys(sentence for sentences in said.values() for sentence in sentences))
     row = {sentence: i for i, sentence in enumerate(different)}
     vectors = load().encode(different)
@@ -88,11 +87,3 @@ def build(path: Path = FILE) -> None:
 
 def _plain(name: str) -> str:
     return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())
-
-
-def _sentences(dataset: str, label: str) -> list[str]:
-    """What is said of a label: its name in some frames, and for the gym its own sentences."""
-    from kinjo.datasets.gym.words import paraphrases
-
-    own = paraphrases(label, _GYM_SENTENCES, np.random.default_rng(0)) if dataset == "gym" else []
-    return [frame.format(label) for frame in _TEMPLATES] + own
