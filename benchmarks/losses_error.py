@@ -26,7 +26,6 @@ from torch.nn.parallel import DistributedDataParallel
 
 from kinjo.losses import contrastive, multitask
 from kinjo.losses.masked import masked_mse
-from kinjo.losses.regression import signal_loss
 from kinjo.nn.processes import gathered
 
 Table = Sequence[Sequence[float]]
@@ -75,15 +74,12 @@ def loop_supervised(z: Table, labels: Sequence[int], scale: float, missing: Sequ
     return math.fsum(each) / len(each) if each else 0.0
 
 
-def loop_signal(p: Sequence[Table], t: Sequence[Table], missing: Sequence[Sequence[bool]], kind: str) -> float:
+def loop_masked(p: Sequence[Table], t: Sequence[Table], missing: Sequence[Sequence[bool]]) -> float:
     each = []
     for row, gone in enumerate(missing):
         for at in (n for n, lost in enumerate(gone) if not lost):
-            errors = [abs(x - y) for x, y in zip(p[row][at], t[row][at], strict=True)]
-            each.append(
-                math.fsum(e * e if kind == "squared" else (e * e / 2 if e < 1 else e - 0.5) for e in errors)
-                / len(errors)
-            )
+            errors = [(x - y) ** 2 for x, y in zip(p[row][at], t[row][at], strict=True)]
+            each.append(math.fsum(errors) / len(errors))
     return math.fsum(each) / len(each) if each else 0.0
 
 
@@ -164,20 +160,14 @@ def case_supervised(rng: random.Random, g: torch.Generator, scale: float, pooled
     return Case({m: units(n, d, g) for m in names} | {"scale": torch.tensor(scale)}, loss, loop)
 
 
-def case_signal(rng: random.Random, g: torch.Generator, kind: Any) -> Case:
+def case_masked(rng: random.Random, g: torch.Generator) -> Case:
     n, samples, axes = rng.randint(1, 4), rng.randint(1, 9), rng.randint(1, 6)
     missing = some((n, samples), rng.choice((0.0, 0.3, 1.0)), g)
     kept = missing.tolist()
-
-    def loss(x: Mapping[str, Tensor]) -> Tensor:
-        if kind == "masked":
-            return masked_mse(x["p"], x["t"], missing)
-        return signal_loss(x["p"], x["t"], missing, kind)
-
     return Case(
         {name: 2 * torch.randn(n, samples, axes, generator=g) for name in "pt"},
-        loss,
-        lambda x: loop_signal(x["p"], x["t"], kept, "squared" if kind == "masked" else kind),
+        lambda x: masked_mse(x["p"], x["t"], missing),
+        lambda x: loop_masked(x["p"], x["t"], kept),
     )
 
 
@@ -214,12 +204,11 @@ def draw(name: str, seed: int) -> Case:
         return case_info_nce(rng, g, scale, kind == "soft")
     if name.startswith("supervised"):
         return case_supervised(rng, g, scale, kind == "pooled")
-    return case_uncertainty(rng, g) if name == "uncertainty" else case_signal(rng, g, kind or "masked")
+    return case_uncertainty(rng, g) if name == "uncertainty" else case_masked(rng, g)
 
 
 NAMES = (
-    "info_nce", "info_nce.soft", "supervised", "supervised.pooled", "signal.squared", "signal.smooth", "masked_mse",
-    "uncertainty",
+    "info_nce", "info_nce.soft", "supervised", "supervised.pooled", "masked_mse", "uncertainty",
 )  # fmt: skip
 
 
@@ -286,7 +275,7 @@ def wide_probe() -> dict[str, float]:
 # ------------------------------------------------------------------------------------------------ two processes
 ROWS = 12
 MODALITIES = ("imu", "pose", "video")
-JOBS = ("hard", "labels", "synonyms", "both", "supervised", "pooled", "squared", "smooth")
+JOBS = ("hard", "labels", "synonyms", "both", "supervised", "pooled", "squared")
 DATA = ("present", "missing")
 
 
@@ -309,9 +298,9 @@ class Toy(nn.Module):
             return contrastive.supervised(z["imu"], label, scale, gone["imu"])
         if job == "pooled":
             return contrastive.supervised_over(z, label, scale, gone)
-        if job in ("squared", "smooth"):
+        if job == "squared":
             pairs = combinations(MODALITIES, 2)
-            each = [signal_loss(z[a][:, :, None], z[b][:, :, None], batch["samples.missing"], job) for a, b in pairs]  # type: ignore[arg-type]
+            each = [masked_mse(z[a][:, :, None], z[b][:, :, None], batch["samples.missing"]) for a, b in pairs]
             return torch.stack(each).sum()
         alike = batch["words"] @ gathered(batch["words"]).T if job in ("synonyms", "both") else None
         targets = None

@@ -18,7 +18,7 @@ import numpy as np
 import _gym
 from _tools import RESULTS, ROOT, data_root
 from kinjo import corpus, datasets
-from kinjo.evaluate import arms, finetune, jobs, pictures_joint, report
+from kinjo.evaluate import arms, finetune, jobs, metrics, pictures_joint, report
 from kinjo.evaluate.problems import by_user
 from kinjo.recipe import Recipe
 
@@ -134,7 +134,7 @@ def paired(found: finetune.Table, budget: str) -> list[float]:
     ours, theirs = (found.counts[arm, budget, "imu"][0] for arm in ("gym", "scratch"))
     people = found.fold_of_subject
     return [
-        float(finetune.macro_f1(ours[people == f].sum(0)) - finetune.macro_f1(theirs[people == f].sum(0)))
+        float(metrics.macro_f1(ours[people == f].sum(0)) - metrics.macro_f1(theirs[people == f].sum(0)))
         for f in np.unique(people)
     ]
 

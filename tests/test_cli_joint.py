@@ -107,7 +107,8 @@ def test_words_name_what_is_done(place: Path) -> None:
 
 def test_anything_finds_anything(place: Path) -> None:
     words = ("evaluate", "retrieval", place / "space" / "model.safetensors", "--corpus", place / "other")
-    pairs = ran(*words, "-o", place / "pairs.json")
+    pairs = ran(*words, "-o", place / "pairs.json", "--plot", place / "pairs.png")
+    assert (place / "pairs.png").read_bytes()[:4] == b"\x89PNG"
     assert set(pairs) == {"imu_pose", "pose_imu", "text_imu", "imu_text", "text_pose", "pose_text"}
     assert json.loads((place / "pairs.json").read_text()) == pairs
     lines = told(*words).splitlines()
@@ -118,7 +119,8 @@ def test_anything_finds_anything(place: Path) -> None:
 
 def test_robustness_is_a_table(place: Path) -> None:
     words = ("evaluate", "robustness", place / "classes" / "model.safetensors", "--corpus", place / "other")
-    grid = ran(*words)
+    grid = ran(*words, "--plot", place / "robust.png")
+    assert (place / "robust.png").read_bytes()[:4] == b"\x89PNG"
     names = {row["perturbation"] for row in grid["rows"]}
     assert {"clean", "only", "noise", "gaps", "rotated", "rate"} <= names
 
@@ -127,8 +129,9 @@ def test_few_labels_and_many(place: Path, gym_corpus: Corpus) -> None:
     table = ran(
         "evaluate", "finetune", place / "tiny.toml", "--corpus", gym_corpus.root, "--init", place / "space",
         "--budgets", "clips:2,all", "--folds", "fold0", "--no-baselines", "--frozen", "--work", place / "runs",
-        "--workers", 0,
+        "--workers", 0, "--plot", place / "labels.svg",
     )  # fmt: skip
+    assert "<svg" in (place / "labels.svg").read_text()
     assert {line["arm"] for line in table["lines"]} == {"scratch", "pretrained", "frozen"}
     assert {line["budget"] for line in table["lines"]} == {"clips:2", "all"}
 
@@ -148,6 +151,7 @@ MISTAKES = {
     "finetune {tiny} --corpus {gym} --init {none} -o {x}": "no such checkpoint",
     "evaluate finetune {mumae} --corpus {gym} --work {x}": "needs method = 'mujo'",
     "evaluate finetune {tiny} --corpus {gym} --budgets half --work {x}": "give all, clips:N",
+    "evaluate finetune {tiny} --corpus {gym} --init {none} --work {x}": "no such checkpoint",
     "evaluate finetune {tiny} --corpus {gym} --folds fold9 --work {x}": "no fold fold9; there are: fold0",
     "evaluate zeroshot {none} --corpus {gym}": "no such checkpoint. 'kinjo pretrain' writes one",
     "evaluate zeroshot {space} --corpus {other} --split {split} --part nobody": "no labelled window",

@@ -234,6 +234,7 @@ def test_a_joint_space_comes_back_as_it_went():
         ("method = 'mojo'", r"method must be mumae or mujo, given 'mojo'"),
         ("method = 'mujo'\n[oneshot]\nway = 3", r"\[oneshot\] is not for method = 'mujo'"),
         ("[objective]\ndrop = 0.1", r"\[objective\] is not for method = 'mumae'"),
+        ("[augment]\nmixup = 0.3", r"\[augment\] mixup is for method = 'mujo'"),
         ("method = 'mujo'\n[objective]\nweights = {contrst = 1.0}", r"\[objective\]: weights: known are contrast"),
         ("method = 'mujo'\n[objective]\nweights = {contrast = 'much'}", r"\[objective\]: weights must be numbers"),
         ("method = 'mujo'\n[objective]\nweights = 3", r"\[objective\]: weights: must be a table"),

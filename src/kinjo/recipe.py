@@ -85,6 +85,8 @@ class Recipe:
         other = {"mumae": "objective", "mujo": "oneshot"}[method]
         if values.get(other, {}) not in ({}, asdict(cls.__dataclass_fields__[other].default_factory())):  # type: ignore[operator]
             raise ValueError(f"{where}: [{other}] is not for method = '{method}'")
+        if method == "mumae" and _table(values.get("augment", {}), f"{where}: [augment]").get("mixup"):
+            raise ValueError(f"{where}: [augment] mixup is for method = 'mujo'")
         for needed in ("name", "inputs"):
             if not values.get(needed):
                 raise ValueError(f"{where}: '{needed}' is missing")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -186,6 +187,16 @@ class Segment:
             raise ValueError(f"segment '{self.label}': repetitions must be 0 or more, given {self.repetitions}")
         if not (np.isfinite(self.start_s) and np.isfinite(self.end_s) and self.start_s < self.end_s):
             raise ValueError(f"segment '{self.label}': start_s {self.start_s} must be before end_s {self.end_s}")
+
+
+def labelled_runs(labels: NDArray[Any], rate_hz: float, names: Mapping[int, str]) -> tuple[Segment, ...]:
+    """A segment for each run of one number of ``labels`` (n,), one a sample, that has a name; the others are idle."""
+    edges = [0, *(np.flatnonzero(labels[1:] != labels[:-1]) + 1).tolist(), len(labels)]
+    return tuple(
+        Segment(start / rate_hz, stop / rate_hz, names[number])
+        for start, stop in pairwise(edges)
+        if stop > start and (number := int(labels[start])) in names
+    )
 
 
 @dataclass(frozen=True)

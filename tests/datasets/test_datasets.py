@@ -36,7 +36,7 @@ def test_load(tmp_path: Path, layouts: ModuleType):
     layouts.write(tmp_path, "motionsense", layouts.motionsense(), zipped=True)
     (recording,) = load("motionsense", tmp_path, only=("wlk_7_sub_3",))
     assert recording.id == "wlk_7_sub_3"
-    with pytest.raises(DatasetError, match="one of basic_motions, gym, mmact, motionsense, utd_mhad"):
+    with pytest.raises(DatasetError, match="one of basic_motions, gym, mhealth, mm"):
         load("mnist", tmp_path)
     with pytest.raises(DatasetError, match="Download"):
         load("utd_mhad", tmp_path)

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+from sklearn.metrics import roc_auc_score
 
 from kinjo.evaluate import calibration as cal
 from kinjo.evaluate.calibration import (
     auroc,
-    balanced_threshold,
     fit_temperature,
     reliability,
     tempered,
@@ -59,8 +58,6 @@ def test_thresholds_keep_what_they_promise() -> None:
     scores = rng.normal(size=1000) + 2 * positive
     cut = threshold_at(scores, positive, 0.05)
     assert (scores[~positive] > cut).mean() <= 0.05
-    best = balanced_threshold(scores, positive)
-    assert 0.5 * ((scores[positive] > best).mean() + (scores[~positive] <= best).mean()) > 0.8
 
 
 def test_what_is_no_probability_is_refused() -> None:
@@ -153,9 +150,6 @@ def test_thresholds_keep_their_promise(seed: int, percent: int):
     lower = others[others < at]
     if len(lower):
         assert (others > lower.max()).sum() > percent  # any lower one lets too many through
-    cut = cal.balanced_threshold(score, positive)
-    best = max(balanced_accuracy_score(positive, score > c) for c in [-1, *np.unique(score)])
-    assert balanced_accuracy_score(positive, score > cut) == pytest.approx(best)
 
 
 def test_a_share_that_is_no_binary_fraction():
@@ -180,10 +174,8 @@ def test_what_cannot_be_measured_is_refused():
         cal.tempered(p, 0.0)
     with pytest.raises(ValueError, match="both kinds"):
         cal.auroc([0.1, 0.2], [True, True])
-    with pytest.raises(ValueError, match="both kinds"):
-        cal.balanced_threshold([0.1, 0.2], [False, False])
     with pytest.raises(ValueError, match="share below 1"):
         cal.threshold_at([0.1, 0.2], [True, True], 0.1)
-    for ask in (cal.auroc, cal.balanced_threshold, lambda s, y: cal.threshold_at(s, y, 0.1)):
+    for ask in (cal.auroc, lambda s, y: cal.threshold_at(s, y, 0.1)):
         with pytest.raises(ValueError, match=r"\(n,\), finite"):
             ask([0.1, np.nan, 0.3], [True, False, True])

@@ -11,11 +11,10 @@ from kinjo.evaluate.finetune import (
     Problem,
     gains,
     gains_markdown,
-    macro_f1,
-    resampled_f1,
     smallest_median_gain,
     table,
 )
+from kinjo.evaluate.metrics import macro_f1, resampled_f1
 
 CLASSES = ("", "bow", "jump", "run", "sit", "walk")
 PEOPLE, EACH = 8, 12

@@ -50,7 +50,7 @@ def test_soft_targets_of_loops(slow: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("data", ["present", "missing"])
-@pytest.mark.parametrize("job", ["hard", "labels", "synonyms", "both", "supervised", "pooled", "squared", "smooth"])
+@pytest.mark.parametrize("job", ["hard", "labels", "synonyms", "both", "supervised", "pooled", "squared"])
 def test_two_processes_have_loss_and_gradients_of_one(two: dict[str, float], job: str, data: str) -> None:
     assert two[f"{job}.{data}"] <= 1e-5
 
@@ -143,9 +143,6 @@ def test_pairs_count_the_rows_that_have_both() -> None:
     assert list(found) == ["contrast_imu_pose", "contrast_imu_text", "contrast_pose_text"]
     both = ~(gone["imu"] | gone["text"])
     torch.testing.assert_close(found["contrast_imu_text"], info_nce(z["imu"][both], z["text"][both], SCALE))
-    chosen = pairwise(z, gone, SCALE, pairs=[("text", "imu")])
-    assert list(chosen) == ["contrast_text_imu"]
-    torch.testing.assert_close(chosen["contrast_text_imu"], found["contrast_imu_text"])
 
 
 def test_soft_targets_know_labels_and_synonyms() -> None:

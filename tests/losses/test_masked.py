@@ -1,8 +1,14 @@
 """Masked MSE: naive loop, closed form, symmetry, finite differences, and what is missing."""
 
+import importlib
+from pathlib import Path
+
+import pytest
 import torch
 
 from kinjo.losses.masked import masked_mse
+
+FOLDER = str(Path(__file__).resolve().parents[2] / "benchmarks")
 
 
 def test_against_a_naive_loop_with_missing_tokens() -> None:
@@ -47,3 +53,35 @@ def test_all_missing_teaches_nothing() -> None:
     assert loss.item() == 0
     assert p.grad is not None
     assert p.grad.abs().sum() == 0
+
+
+def test_values_of_loops_and_gradients_of_their_finite_differences(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(FOLDER)
+    slow = importlib.import_module("losses_error")
+    found = [slow.errors(slow.draw("masked_mse", seed), seed) for seed in range(12)]
+    assert max(map(max, found)) <= 1e-5
+
+
+def test_missing_samples_count_nothing() -> None:
+    generator = torch.Generator().manual_seed(0)
+    p, t = torch.randn(2, 6, 3, generator=generator).requires_grad_(), torch.randn(2, 6, 3, generator=generator)
+    missing = torch.zeros(2, 6, dtype=torch.bool)
+    missing[:, 4:] = True
+    loss = masked_mse(p, t, missing)
+    torch.testing.assert_close(loss, masked_mse(p[:, :4], t[:, :4]))
+    loss.backward()
+    assert p.grad is not None
+    assert p.grad[missing].abs().max() == 0
+    nothing = masked_mse(p, t, torch.ones_like(missing))
+    p.grad = None
+    nothing.backward()
+    assert nothing.item() == 0
+    assert p.grad is not None
+    assert p.grad.abs().max() == 0
+
+
+def test_autocast_changes_nothing() -> None:
+    p, t = torch.randn(2, 6, 3).bfloat16(), torch.randn(2, 6, 3)
+    expected = masked_mse(p.float(), t)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(masked_mse(p, t), expected)

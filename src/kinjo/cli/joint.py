@@ -14,6 +14,7 @@ from kinjo.cli.common import Corpus, Json, give
 Model = Annotated[Path, typer.Argument(help="A joint space's checkpoint (.safetensors).")]
 SplitOf = Annotated[Path | None, typer.Option(help="A split of the corpus (JSON); without it all recordings.")]
 PartOf = Annotated[str, typer.Option(help="The part of the split.")]
+Plot = Annotated[Path | None, typer.Option(help="Draw it here (.png, .svg, .pdf).")]
 OutOf = Annotated[Path | None, typer.Option("-o", "--out", help="Write the result here too (.json).")]
 
 
@@ -89,6 +90,7 @@ def evaluate_finetune(
     development: Annotated[bool, typer.Option(help="Choose within training subjects; test ones stay unseen.")] = False,
     work: Annotated[Path, typer.Option(help="Folder of the trainings, which go on from there.")] = Path("runs"),
     workers: Annotated[int, typer.Option(min=0, help="Processes of one thread each.")] = 1,
+    plot: Plot = None,
     out: OutOf = None,
     as_json: Json = False,
 ) -> None:
@@ -101,6 +103,10 @@ def evaluate_finetune(
         folds=[f for f in folds.split(",") if f], seeds=range(seeds), frozen=frozen, baselines=baselines,
         development=development, work=work, workers=workers,
     )  # fmt: skip
+    if plot is not None:
+        from kinjo.evaluate import pictures_joint
+
+        pictures_joint.label_efficiency(found, plot)
     _given(found.to_dict(), found.to_markdown(), out, as_json)
 
 
@@ -121,12 +127,23 @@ def zeroshot(
 
 
 def retrieval(
-    model: Model, corpus: Corpus, split: SplitOf = None, part: PartOf = "test", out: OutOf = None, as_json: Json = False
+    model: Model,
+    corpus: Corpus,
+    split: SplitOf = None,
+    part: PartOf = "test",
+    plot: Plot = None,
+    out: OutOf = None,
+    as_json: Json = False,
 ) -> None:
     """Any modality asks, any other answers: R@1, R@5, R@10 and mAP by class; the query's own clip does not count."""
     from kinjo.evaluate import protocols
 
     found = protocols.retrieval(model, _opened(corpus), _ids(split, part))
+    if plot is not None:
+        from kinjo.evaluate import pictures_joint
+
+        recall = {(a, b): r.recall[1] for name, r in found.items() for a, _, b in [name.partition("_")]}
+        pictures_joint.retrieval_map(recall, plot, title=corpus.name)
     lines = ["query_gallery          R@1    R@5    R@10   mAP    queries"]
     for name, r in found.items():
         numbers = "  ".join(f"{x:.3f}" for x in (*r.recall.values(), r.mean_average_precision))
@@ -139,6 +156,7 @@ def robustness(
     corpus: Corpus,
     split: SplitOf = None,
     part: PartOf = "test",
+    plot: Plot = None,
     out: OutOf = None,
     as_json: Json = False,
 ) -> None:
@@ -146,6 +164,10 @@ def robustness(
     from kinjo.evaluate import protocols
 
     found = protocols.robust(model, _opened(corpus), _ids(split, part))
+    if plot is not None:
+        from kinjo.evaluate import pictures_joint
+
+        pictures_joint.robustness(found, plot, title=corpus.name)
     _given(found.to_dict(), found.to_markdown(), out, as_json)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from kinjo.datasets import basic_motions, gym, mmact, motionsense, utd_mhad
+from kinjo.datasets import basic_motions, gym, mhealth, mmact, motionsense, myogym, utd_mhad
 from kinjo.datasets.card import Card, DatasetError, Split
 from kinjo.recording import Recording
 
@@ -43,8 +43,10 @@ class Dataset(Protocol):
 DATASETS: dict[str, Dataset] = {
     "basic_motions": basic_motions,
     "gym": gym,
+    "mhealth": mhealth,
     "mmact": mmact,
     "motionsense": motionsense,
+    "myogym": myogym,
     "utd_mhad": utd_mhad,
 }
 """name -> module."""

@@ -119,6 +119,8 @@ def checkpoint_of(path: Path) -> str:
     which jobs are told apart.
     """
     file = path / "model.safetensors" if path.is_dir() else path
+    if not file.is_file():
+        raise ValueError(f"{file}: no such checkpoint. 'kinjo pretrain' writes one.")
     return f"{file}#{hashlib.sha256(file.read_bytes()).hexdigest()[:12]}"
 
 

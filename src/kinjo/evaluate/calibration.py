@@ -106,16 +106,3 @@ def threshold_at(scores: ArrayLike, positive: ArrayLike, false_alarms: float) ->
     if not len(others) or not 0 <= false_alarms < 1:
         raise ValueError(f"needs rows that are not positive, and a share below 1; given {len(others)}, {false_alarms}")
     return float(others[int(false_alarms * len(others) + 1e-9)])
-
-
-def balanced_threshold(scores: ArrayLike, positive: ArrayLike) -> float:
-    """The threshold, above which a row is called positive, of the best balanced accuracy, of validation."""
-    s, y = _scored(scores, positive)
-    if y.all() or not y.any():
-        raise ValueError("a threshold needs rows of both kinds")
-    values = np.unique(s)
-    cuts = np.concatenate([[values[0] - 1.0], (values[1:] + values[:-1]) / 2, [values[-1] + 1.0]])
-    up, down = np.sort(s[y]), np.sort(s[~y])
-    caught = 1 - np.searchsorted(up, cuts, "right") / len(up)
-    spared = np.searchsorted(down, cuts, "right") / len(down)
-    return float(cuts[(caught + spared).argmax()])

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from kinjo.evaluate.finetune import macro_f1
 from kinjo.evaluate.intervals import Interval, interval
+from kinjo.evaluate.metrics import macro_f1
 from kinjo.timeline import UNKNOWN, Span, Timeline
 
 
@@ -17,7 +17,7 @@ from kinjo.timeline import UNKNOWN, Span, Timeline
 class Events:
     """Of several recordings together.
 
-    ``f1``: events (``Timeline.matches``, or ``by_collar``). ``frame_accuracy``: the share of the time with the right
+    ``f1``: events (``Timeline.matches``). ``frame_accuracy``: the share of the time with the right
     label, UNKNOWN included. ``insertions``: found events that touch no true one of their label, ``deletions``: true
     ones that none of their label touches, ``fragmented``: true ones that several touch, ``merged``: found ones that
     touch several (after Ward et al. 2011). ``counts`` is (recordings, 3): matched, found, true; ``per_class`` the same
@@ -40,11 +40,11 @@ class Events:
 
 def events(
     found: Sequence[Timeline], truth: Sequence[Timeline], groups: Sequence[str], rng: np.random.Generator,
-    *, iou: float = 0.5, collar_s: float | None = None, bootstrap: int = 2000,
+    *, iou: float = 0.5, bootstrap: int = 2000,
 ) -> Events:  # fmt: skip
     """Recording by recording. The interval is 95 % of a bootstrap over ``groups`` (subjects, one per recording).
 
-    Events match at ``iou`` or more, or, with ``collar_s``, where start and end are within so many seconds.
+    Events match at ``iou`` or more.
     ``ValueError`` where lengths differ or the timelines cover no time at all.
     """
     if not len(found) == len(truth) == len(groups) or not found:
@@ -54,7 +54,7 @@ def events(
     for row, (a, b) in enumerate(zip(found, truth, strict=True)):
         for label in sorted({span.label for span in (*a, *b)} - {UNKNOWN}):
             one, real = _only(a, label), _only(b, label)
-            counted = one.matches(real, iou) if collar_s is None else by_collar(one, real, collar_s)
+            counted = one.matches(real, iou)
             counts[row] += counted
             per_class[label] = per_class.get(label, np.zeros(3, np.intp)) + counted
     names, where = np.unique(np.asarray(groups), return_inverse=True)
@@ -69,28 +69,6 @@ def events(
         float(_f1(np.stack(real)).mean()) if real else float(not per_class), frames,
         {label: (int(c[0]), int(c[1]), int(c[2])) for label, c in sorted(per_class.items())},
     )  # fmt: skip
-
-
-def by_collar(found: Timeline, truth: Timeline, collar_s: float) -> tuple[int, int, int]:
-    """How many spans match, are found, and are true, as ``Timeline.matches`` tells it.
-
-    One matches where a true span of its label starts and ends within ``collar_s`` seconds of it, each once, as many
-    as can; UNKNOWN counts on neither side.
-    """
-    if not collar_s >= 0:
-        raise ValueError(f"a collar is 0 s or more, given {collar_s}")
-    a, b = _events(found), _events(truth)
-    matched = 0
-    for label in {span.label for span in a}:
-        ours, theirs = ([span for span in side if span.label == label] for side in (a, b))
-        i = j = 0  # both in order of start and of end, so that the first that fits is never a loss
-        while i < len(ours) and j < len(theirs):
-            late = [x - y for x, y in zip(ours[i][:2], theirs[j][:2], strict=True)]
-            fits = max(map(abs, late)) <= collar_s + 1e-9  # times are kept to the microsecond
-            matched += fits
-            early = min(late) < -collar_s - 1e-9  # too early for this true span, and for all after it
-            i, j = i + (fits or early), j + (fits or not early)
-    return matched, len(a), len(b)
 
 
 def _events(timeline: Timeline) -> list[Span]:

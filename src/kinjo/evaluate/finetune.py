@@ -17,12 +17,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kinjo.evaluate.intervals import Interval, interval
+from kinjo.evaluate.metrics import Counts, count, macro_f1, ranks, resampled_f1
 
 Key = tuple[str, str, str, str, int]
 """Of an answer: arm, budget, input, fold, seed."""
-
-Counts = NDArray[np.int64]
-"""Answers by subject, true class and given class, (subjects, classes, classes)."""
 
 
 @dataclass(frozen=True)
@@ -218,40 +216,6 @@ def gains_markdown(gains: Sequence[Gain], digits: int = 3) -> str:
     return "\n".join(out) + "\n"
 
 
-def count(truth: NDArray[np.intp], scores: NDArray[np.float64], subjects: NDArray[np.intp]) -> Counts:
-    """Answers (the highest score, of several the first) by subject: ``truth`` (n,), ``scores`` (n, classes).
-
-    ``subjects`` (n,) are numbers from 0 without holes.
-    """
-    shape = (int(subjects.max()) + 1, scores.shape[1], scores.shape[1])
-    cells = np.ravel_multi_index((subjects, truth, scores.argmax(1)), shape)
-    return np.bincount(cells, minlength=int(np.prod(shape))).reshape(shape)
-
-
-def macro_f1(confusion: NDArray[Any]) -> NDArray[np.float64]:
-    """Mean F1 over the classes that occur in the truth, (...,) of confusions (..., classes, classes), truth by row."""
-    right = np.diagonal(confusion, axis1=-2, axis2=-1)
-    asked, given = confusion.sum(-1), confusion.sum(-2)
-    f1 = 2 * right / np.maximum(asked + given, 1)
-    return np.where(asked > 0, f1, 0.0).sum(-1) / np.maximum((asked > 0).sum(-1), 1)
-
-
-def resampled_f1(counts: Sequence[Counts], rng: np.random.Generator, number: int) -> NDArray[np.float64]:
-    """Macro-F1 under resampled subjects, mean over the seeds of ``counts``, (number,).
-
-    An equal ``rng`` draws the same subjects, so that differences of two arms are paired.
-    """
-    people, classes = counts[0].shape[0], counts[0].shape[1]
-    weights = rng.multinomial(people, np.full(people, 1 / people), size=number)
-    out = np.zeros(number)
-    step = max(1, (1 << 22) // classes**2)
-    for start in range(0, number, step):
-        some = weights[start : start + step].astype(np.float64)
-        drawn = [(some @ one.reshape(people, -1)).reshape(-1, classes, classes) for one in counts]
-        out[start : start + step] = np.mean([macro_f1(one) for one in drawn], axis=0)
-    return out
-
-
 def _line(
     key: tuple[str, str, str],
     seeds: tuple[int, ...],
@@ -260,12 +224,7 @@ def _line(
     counts: Sequence[Counts],
     ci95: Interval,
 ) -> Line:
-    own = [scores[np.arange(len(truth)), truth][:, None] for scores in pooled]
-    before = [
-        (scores > mine) | ((scores == mine) & (np.arange(scores.shape[1]) < truth[:, None]))
-        for scores, mine in zip(pooled, own, strict=True)
-    ]
-    rank = np.stack(before).sum(-1)  # (seeds, n): how many classes come before the true one
+    rank = np.stack([ranks(scores, truth) for scores in pooled])  # (seeds, n)
     per_seed = tuple(float(macro_f1(one.sum(0))) for one in counts)
     top3, top5 = (float((rank < k).mean()) if pooled[0].shape[1] > k else None for k in (3, 5))
     return Line(*key, seeds, fmean(per_seed), float((rank < 1).mean()), top3, top5, ci95, per_seed)

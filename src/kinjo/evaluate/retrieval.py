@@ -58,8 +58,9 @@ def retrieve(
     """``query`` (n, d) and ``gallery`` (m, d) are embeddings, labels (n,) and (m,), ids say which clip a row is of.
 
     ``by`` ``class``: hits have the query's label, and another id. ``instance``: the hit is the row with the same id.
-    Without ids (sentences that ask) nothing is left out. Equal scores rank in the order of the gallery. ``ValueError``
-    where shapes differ, values are not finite, one side alone has ids, or no query has anything to find.
+    Without ids (sentences that ask) nothing is left out; of sliding windows, which overlap, the ids are recordings.
+    Equal scores rank in the order of the gallery. ``ValueError`` where shapes differ, values are not finite, one side
+    alone has ids, or no query has anything to find.
     """
     q, g = np.asarray(query, np.float64), np.asarray(gallery, np.float64)
     ql, gl = np.asarray(query_labels).astype(str), np.asarray(gallery_labels).astype(str)

@@ -21,8 +21,8 @@ from torch import Tensor
 from kinjo import signal
 from kinjo.body import PLACEMENTS
 from kinjo.encoders import Input, SensorInput
-from kinjo.evaluate.finetune import count, macro_f1, resampled_f1
 from kinjo.evaluate.intervals import Interval, interval
+from kinjo.evaluate.metrics import count, macro_f1, resampled_f1
 from kinjo.nn import augment
 
 Batch = Mapping[str, Tensor]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,22 +11,16 @@ SCALE = 10.0
 """Of the cosines before the softmax; the order of the classes does not depend on it."""
 
 
-def classify(
-    embeddings: ArrayLike,
-    prompts: Mapping[str, ArrayLike],
-    *,
-    scale: float = SCALE,
-    how: Literal["mean", "max"] = "mean",
-) -> NDArray[np.float64]:
+def classify(embeddings: ArrayLike, prompts: Mapping[str, ArrayLike], *, scale: float = SCALE) -> NDArray[np.float64]:
     """Probabilities (n, classes) of ``embeddings`` (n, d), classes in the order of ``prompts``.
 
-    A class is the mean of its sentences' vectors (p, d), each of unit length: a prompt ensemble; with ``how`` "max" it
-    is as near as its nearest sentence. Rows that are zero (nothing to see) are even. NULL is a class like any other:
-    give it its sentences. ``ValueError`` where shapes differ or values are not finite.
+    A class is the mean of its sentences' vectors (p, d), each of unit length: a prompt ensemble. Rows that are
+    zero (nothing to see) are even. NULL is a class like any other: give it its sentences. ``ValueError`` where shapes
+    differ or values are not finite.
     """
     x = np.asarray(embeddings, np.float64)
-    if how not in ("mean", "max") or x.ndim != 2 or not np.isfinite(x).all():
-        raise ValueError(f"embeddings are (n, d), finite, how is 'mean' or 'max': given {x.shape}, {how!r}")
+    if x.ndim != 2 or not np.isfinite(x).all():
+        raise ValueError(f"embeddings are (n, d), finite: given {x.shape}")
     if not prompts:
         raise ValueError("zero-shot needs at least one class with sentences")
     unit, near = _unit(x), []
@@ -35,8 +28,7 @@ def classify(
         said = np.atleast_2d(np.asarray(given, np.float64))
         if said.shape[1] != x.shape[1] or not len(said) or not np.isfinite(said).all():
             raise ValueError(f"class '{name}': sentences are (p, {x.shape[1]}), p from 1, finite: given {said.shape}")
-        said = _unit(said) if how == "max" else _unit(_unit(said).mean(0, keepdims=True))
-        near.append((unit @ said.T).max(1))
+        near.append(unit @ _unit(_unit(said).mean(0, keepdims=True))[0])
     cosine = np.stack(near, 1)
     out = np.exp(scale * (cosine - cosine.max(1, keepdims=True)))
     return out / out.sum(1, keepdims=True)

@@ -7,7 +7,7 @@ negatives, and the average of their gradients is that of one process with all ro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import combinations
 
 import torch
@@ -72,16 +72,14 @@ def pairwise(
     missing: Mapping[str, Rows],
     scale: Float[Tensor, ""],
     targets: Float[Tensor, "rows all"] | None = None,
-    pairs: Sequence[tuple[str, str]] | None = None,
 ) -> dict[str, Float[Tensor, ""]]:
-    """``contrast_imu_pose`` and so on: ``info_nce`` of every unordered pair of modalities, or of ``pairs``.
+    """``contrast_imu_pose`` and so on: ``info_nce`` of every unordered pair of modalities.
 
     A pair's loss counts the rows that have both.
     """
-    chosen = combinations(embeddings, 2) if pairs is None else pairs
     return {
         f"contrast_{a}_{b}": info_nce(embeddings[a], embeddings[b], scale, missing[a] | missing[b], targets)
-        for a, b in chosen
+        for a, b in combinations(embeddings, 2)
     }
 
 

@@ -1,4 +1,4 @@
-"""The loss of masked autoencoding: mean squared error on hidden tokens."""
+"""Mean squared error where there is a truth: on hidden tokens, or on the samples of a signal."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def masked_mse(
     target: Float[Tensor, "batch tokens values"],
     missing: Bool[Tensor, "batch tokens"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Mean squared error over hidden tokens; those that are ``missing`` (``True``) have no truth and are left out.
+    """Mean squared error over tokens, or samples; ``missing`` ones (``True``) have no truth and are left out.
 
-    ``prediction`` and ``target`` hold the hidden tokens only. With all of them missing the loss is 0 (and its
-    gradient too): a batch without a modality teaches nothing about it.
+    For masked modelling ``prediction`` and ``target`` hold the hidden tokens only. With all of them missing the loss
+    is 0 (and its gradient too): a batch without a modality teaches nothing about it.
     """
     per_token = (prediction.float() - target.float()).square().mean(dim=2)
     if missing is None:

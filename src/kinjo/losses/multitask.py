@@ -29,8 +29,8 @@ def weighted(losses: Losses, weights: Mapping[str, float]) -> dict[str, Float[Te
 class Uncertainty(nn.Module):
     """Weights learnt as uncertainties (Kendall et al. 2018): 0.5 * exp(-s) * loss + 0.5 * s for each objective.
 
-    The losses of an objective share its s, which starts at 0 and is added once. An objective that a batch lacks adds
-    nothing.
+    The losses of an objective share its s, which starts at 0 and is added once. An objective that a batch lacks, or
+    whose loss is exactly 0 (nothing to learn from was there), adds nothing.
     """
 
     def __init__(self, objectives: Sequence[str]) -> None:
@@ -42,11 +42,12 @@ class Uncertainty(nn.Module):
         unknown = sorted({objective(name) for name in losses} - set(self.log_variance))
         if unknown:
             raise ValueError(f"no uncertainty for {', '.join(unknown)}; there are: {', '.join(self.log_variance)}")
-        counts = {key: sum(objective(name) == key for name in losses) for key in self.log_variance}
+        live = {name: (loss.detach() != 0).float() for name, loss in losses.items()}
         out = {}
         for name, loss in losses.items():
-            s = self.log_variance[objective(name)]
-            out[name] = 0.5 * (-s).exp() * loss + 0.5 * s / counts[objective(name)]
+            s, own = self.log_variance[objective(name)], objective(name)
+            count = sum(x for other, x in live.items() if objective(other) == own)
+            out[name] = 0.5 * (-s).exp() * loss + 0.5 * s * live[name] / torch.as_tensor(count).clamp(min=1)
         return out
 
 

@@ -31,7 +31,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from kinjo.encoders import ImuEncoder, Input, PoseEncoder, PoseInput, SensorInput, VideoEncoder, VideoInput
-from kinjo.losses import contrastive, multitask, regression
+from kinjo.losses import contrastive, multitask
 from kinjo.losses.masked import masked_mse
 from kinjo.methods.classify import Classifier, mixed
 from kinjo.nn.context import Context, Encoded, Recurrent
@@ -317,7 +317,7 @@ class Pretrain(nn.Module):
         out = {}
         for key in (key for key in self.model.config.of("imu") if key in batch):
             signal = self.heads[f"reconstruct_{key}"](joint).view_as(batch[key])
-            out[f"reconstruct_{key}"] = regression.signal_loss(signal, batch[key], missing_samples(batch, key))
+            out[f"reconstruct_{key}"] = masked_mse(signal, batch[key], missing_samples(batch, key))
         return out
 
     def _regress(self, batch: Batch, pose: Encoded) -> dict[str, Tensor]:
@@ -329,7 +329,7 @@ class Pretrain(nn.Module):
             size = self.heads[f"regress_{key}"](body).flatten(1)[:, :, None]  # (b, samples, 1): how much, not whither
             true = batch[key].norm(dim=2, keepdim=True)
             gone = missing_samples(batch, key) | pose.missing.all(1)[:, None]
-            out[f"regress_{key}"] = regression.signal_loss(size, true, gone)
+            out[f"regress_{key}"] = masked_mse(size, true, gone)
         return out
 
 
