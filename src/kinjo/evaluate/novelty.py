@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -46,8 +47,8 @@ class Novelty:
         return np.asarray(near - ((far @ self.whole) * far).sum(1), np.float64)
 
 
-def _squared(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    return (a**2).sum(1)[:, None] - 2 * a @ b.T + (b**2).sum(1)
+def _squared(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+    return (a * a).sum(1)[:, None] - 2 * a @ b.T + (b * b).sum(1)
 
 
 def _inverse(x: NDArray[np.float64]) -> NDArray[np.float64]:
