@@ -54,7 +54,7 @@ def _squared(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
 def _inverse(x: NDArray[np.float64]) -> NDArray[np.float64]:
     covariance = x.T @ x / len(x)
     ridge = RIDGE * max(float(np.trace(covariance)) / len(covariance), 1e-12)
-    return np.linalg.inv(covariance + ridge * np.eye(len(covariance)))
+    return np.asarray(np.linalg.inv(covariance + ridge * np.eye(len(covariance))), np.float64)
 
 
 def _checked(embeddings: ArrayLike) -> NDArray[np.float64]:
