@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from kinjo.datasets import basic_motions, gym, mhealth, mmact, motionsense, myogym, utd_mhad
+from kinjo.datasets import basic_motions, gym, mhealth, mm_fit, mmact, motionsense, myogym, utd_mhad
 from kinjo.datasets.card import Card, DatasetError, Split
 from kinjo.recording import Recording
 
@@ -44,6 +44,7 @@ DATASETS: dict[str, Dataset] = {
     "basic_motions": basic_motions,
     "gym": gym,
     "mhealth": mhealth,
+    "mm_fit": mm_fit,
     "mmact": mmact,
     "motionsense": motionsense,
     "myogym": myogym,

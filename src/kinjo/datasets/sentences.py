@@ -247,10 +247,32 @@ _MMACT = {
     "carrying light": ("a person walks with a light object in the hand, the steps are free and easy",
                        "an easy walk with something small, one arm swings less"),
 }  # fmt: skip
+_MM_FIT = {
+    "squats": ("both knees bend and the hips sink low, then the legs stretch again, over and over",
+               "a standing person goes down into a squat and up again, the trunk leans a little forwards"),
+    "lunges": ("one leg steps far forwards and both knees bend, then the body rises; the legs take turns",
+               "repeated long steps that sink until the rear knee is near the floor, the trunk stays upright"),
+    "bicep curls": ("the forearms bend up to the shoulders with dumbbells and go down again, the elbows stay in place",
+                    "a standing person lifts dumbbells by bending the elbows, the upper arms hang still"),
+    "situps": ("lying on the back with bent knees, the trunk rises to sitting and rolls back down to the floor",
+               "the upper body goes up and down from the floor again and again, the feet stay put"),
+    "pushups": ("face down on hands and toes, the elbows bend until the chest is near the floor and stretch again",
+                "the straight body goes up and down above the floor, the hands stay planted"),
+    "tricep extensions": ("the elbows point up beside the head, the forearms stretch upwards with a weight from behind",
+                          "a dumbbell goes from behind the head to above it, only the forearms move"),
+    "dumbbell rows": ("bent forwards, the arm pulls a dumbbell from hanging up to the ribs, the elbow passes the trunk",
+                      "the leaning trunk stays still while a weight is pulled up and lowered again"),
+    "jumping jacks": ("jumps that spread the legs while both arms swing up sideways over the head, then close again",
+                      "quick rhythmic hops, arms and legs open and close together"),
+    "dumbbell shoulder press": ("both hands push dumbbells from the shoulders straight up and lower them again",
+                                "an upright person presses weights overhead and brings them back beside the ears"),
+    "lateral shoulder raises": ("both nearly straight arms rise sideways to shoulder height with dumbbells and sink",
+                                "a standing person lifts the arms out to the sides like wings, slowly up and down"),
+}  # fmt: skip
 
 SENTENCES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "utd_mhad": _UTD, "motionsense": _MOTIONSENSE, "basic_motions": _BASIC_MOTIONS, "mhealth": _MHEALTH,
-    "myogym": _MYOGYM, "mmact": _MMACT,
+    "myogym": _MYOGYM, "mmact": _MMACT, "mm_fit": _MM_FIT,
 }  # fmt: skip
 """Data set -> label -> descriptions."""
 
