@@ -14,6 +14,7 @@ import kinjo
 from _cli import last
 from _synthetic import store
 from kinjo import corpus
+from kinjo.datasets import DATASETS
 
 RECIPE = """
 name = "tiny"
@@ -113,7 +114,7 @@ def test_datasets_says_what_is_found(run, data: Path, tmp_path: Path):
     code, out, err = run("datasets", "--data", data, "--json")
     assert (code, err) == (0, "")
     rows = {row["name"]: row for row in last(out)["datasets"]}
-    assert set(rows) == {"basic_motions", "gym", "mmact", "motionsense", "utd_mhad"}
+    assert set(rows) == set(DATASETS)
     assert rows["utd_mhad"]["found"] == str(data / "UTD-MHAD")
     assert rows["utd_mhad"]["classes"] == 27
     assert rows["motionsense"]["found"] is None

@@ -105,6 +105,14 @@ def test_a_checkpoint_is_the_model(windows: Windows, tmp_path: Path):
     np.testing.assert_array_equal(said, joint.embed_text(model, ["a", "b"]))
 
 
+def test_gradient_surgery_trains_as_recipes_do(windows: Windows, tmp_path: Path):
+    plan = recipe(3, objective=mujo.Objective({"contrast": 1.0, "masked": 1.0}, "pcgrad"))
+    plan = replace(plan, pretrain=replace(plan.pretrain, precision="bf16"))
+    before = joint.new_model(plan, 0).state_dict()
+    model = joint.pretrain(plan, [Source(windows, ROWS)], tmp_path, progress=False)
+    assert any(not torch.equal(x, before[n]) for n, x in model.state_dict().items())
+
+
 def test_a_run_cut_short_goes_on_bit_identically(windows: Windows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     sources = [Source(windows, ROWS[:8], 2.0, text=True), Source(windows, ROWS[4:], 1.0, labels=True)]
     weights = {"contrast": 1.0, "supervised": 0.5, "views": 0.5}

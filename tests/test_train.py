@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -272,9 +273,9 @@ class Hooked(Line):
     def at(self, step: int, steps: int) -> None:
         self.told.append((step, steps))
 
-    def gradients(self, losses: dict[str, torch.Tensor], generator: torch.Generator) -> None:
+    def gradients(self, losses: dict[str, torch.Tensor], generator: torch.Generator, backward: Any) -> None:
         torch.rand((), generator=generator)
-        (0.5 * losses["mse"]).backward()
+        backward(0.5 * losses["mse"])
 
 
 class Halved(Line):

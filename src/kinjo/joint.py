@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from kinjo import learn
 from kinjo.batches import Windows, mixture, sampler
+from kinjo.corpus import Corpus
 from kinjo.datasets.sentences import NULL_SENTENCES, sentences
 from kinjo.methods import mujo
 from kinjo.nn import checkpoint
@@ -59,14 +60,24 @@ class Bank:
         self.sentences: list[str] = []
         self._at: dict[str, int] = {}
 
-    def rows(self, dataset: str, label: str) -> tuple[int, ...]:
-        """Rows of the sentences for ``label`` of a data set; "" is NULL."""
-        said = sentences(dataset, label) if label else tuple(NULL_SENTENCES)
+    def rows(self, dataset: str, label: str, more: Sequence[str] = ()) -> tuple[int, ...]:
+        """Rows of the sentences for ``label`` of a data set, and of ``more`` that say it; "" is NULL."""
+        said = (*(sentences(dataset, label) if label else NULL_SENTENCES), *more)
         for sentence in said:
             if sentence not in self._at:
                 self._at[sentence] = len(self.sentences)
                 self.sentences.append(sentence)
         return tuple(self._at[sentence] for sentence in said)
+
+
+def descriptions(corpus: Corpus) -> dict[tuple[str, str], tuple[str, ...]]:
+    """(data set, label) -> what segments of a built corpus say of it; other data sets have sentences of their own."""
+    out: dict[tuple[str, str], list[str]] = {}
+    for entry, where in zip(corpus.entries, corpus.table.sources, strict=True):
+        if (dataset := str(where).split(":")[0]) == "build":
+            for segment in entry.segments:
+                out.setdefault((dataset, segment.label), []).append(segment.description)
+    return {pair: tuple(dict.fromkeys(filter(None, said))) for pair, said in out.items()}
 
 
 def pretrain(
@@ -119,7 +130,8 @@ def _draw(recipe: Recipe, source: Source, bank: Bank, classes: Sequence[str], ne
     if source.text:
         table = source.windows.corpus.table.sources[source.windows.index.recording[source.rows]]
         pairs = [(str(where).split(":")[0], name) for where, name in zip(table, names, strict=True)]
-        said = {pair: bank.rows(*pair) for pair in dict.fromkeys(pairs)}
+        told = descriptions(source.windows.corpus)
+        said = {pair: bank.rows(*pair, told.get(pair, ())) for pair in dict.fromkeys(pairs)}
         captions = [said[pair] for pair in pairs]
     if source.labels:
         place = {name: i for i, name in enumerate(classes)}

@@ -114,8 +114,8 @@ def fit(
     """Train ``task`` in place to the end of the schedule; ``task(batch, generator)`` returns named losses.
 
     A task may have ``at(step, steps)``, called before every step (objectives that take turns), and ``gradients``, which
-    is then called as ``gradients(losses, generator)`` to add to ``.grad`` in place of the sum's backward pass (one
-    process, one batch a step).
+    is then called as ``gradients(losses, generator, backward)`` to add to ``.grad`` in place of the sum's backward pass
+    (one process, one batch a step; ``backward`` is Fabric's).
 
     Writes to the folder ``out``: ``last.safetensors`` (weights, optimiser, step; the resume point) and
     ``metrics.jsonl`` (a line of losses every ten steps). If ``out`` holds the state of the same run it goes on
@@ -189,7 +189,7 @@ def _step(
             if (gradients := getattr(model, "gradients", None)) is None:
                 fabric.backward(each.sum() / schedule.accumulate)
             else:
-                gradients(losses, generator)
+                gradients(losses, generator, fabric.backward)
         for name, value in values.items():
             report[name] = report.get(name, 0.0) + value / schedule.accumulate
     if schedule.clip > 0:

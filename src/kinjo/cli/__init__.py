@@ -15,8 +15,8 @@ from typing import Annotated, Any
 import typer
 
 import kinjo
+from kinjo.cli import build, motion
 from kinjo.cli import joint as joint_space
-from kinjo.cli import motion
 from kinjo.cli.common import Corpus, Data, Json, give, say
 
 app = typer.Typer(
@@ -33,6 +33,7 @@ evaluate_app = typer.Typer(
 app.add_typer(evaluate_app, name="evaluate")
 reproduce_app = typer.Typer(help="Set a paper's claims beside ours.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(reproduce_app, name="reproduce")
+app.add_typer(build.app, name="build")
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells have it."""

@@ -67,20 +67,29 @@ def pcgrad(gradients: Float[Tensor, "tasks parameters"], generator: torch.Genera
     return out.sum(0)
 
 
-def pcgrad_backward(losses: Losses, parameters: Sequence[nn.Parameter], generator: torch.Generator) -> None:
+def pcgrad_backward(
+    losses: Losses, parameters: Sequence[nn.Parameter], generator: torch.Generator, backward: Any = Tensor.backward
+) -> None:
     """``pcgrad`` over the ``losses``, added to ``.grad``. A parameter that no loss reaches keeps what it had.
 
-    Where a loss does not reach a parameter its gradient there is zero.
+    Where a loss does not reach a parameter its gradient there is zero. ``backward(loss, retain_graph=...)`` fills
+    ``.grad``: under Fabric it has to be Fabric's.
     """
     rows, reached = [], torch.zeros(len(parameters), dtype=torch.bool)
+    before = [p.grad for p in parameters]
     for i, loss in enumerate(losses.values()):
         if not loss.requires_grad:
             continue
         more = i + 1 < len(losses)
-        found: Any = torch.autograd.grad(loss, parameters, retain_graph=more, allow_unused=True)
+        for p in parameters:
+            p.grad = None
+        backward(loss, retain_graph=more)
+        found = [p.grad for p in parameters]
         reached |= torch.tensor([g is not None for g in found])
         flat = [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, found, strict=True)]
         rows.append(torch.cat([g.flatten().float() for g in flat]))
+    for p, kept in zip(parameters, before, strict=True):
+        p.grad = kept
     if not rows:
         return
     combined = pcgrad(torch.stack(rows), generator).split([p.numel() for p in parameters])

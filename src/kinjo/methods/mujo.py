@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -257,9 +257,9 @@ class Pretrain(nn.Module):
         self.active: set[str] | None = None
         self.gradients = self._surgery if objective.weighting == "pcgrad" else None
 
-    def _surgery(self, losses: Mapping[str, Tensor], generator: torch.Generator) -> None:
+    def _surgery(self, losses: Mapping[str, Tensor], generator: torch.Generator, backward: Any) -> None:
         """PCGrad over the named losses, in place of the backward pass of their sum."""
-        multitask.pcgrad_backward(losses, [p for p in self.parameters() if p.requires_grad], generator)
+        multitask.pcgrad_backward(losses, [p for p in self.parameters() if p.requires_grad], generator, backward)
 
     def at(self, step: int, steps: int) -> None:
         """Which objectives this step trains, by the schedule."""

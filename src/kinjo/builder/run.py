@@ -1,0 +1,229 @@
+"""The whole pipeline: videos in a folder to a corpus, by a pool of processes; killed, the same command goes on.
+
+out/clips/<id>/     what each stage made of a clip (stages.py)
+out/corpus/         the corpus of the kept clips
+out/manifest.parquet, out/report.html
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+
+from kinjo import corpus
+from kinjo.builder import report, stages
+from kinjo.builder.errors import BuildError
+from kinjo.builder.sources import Clip, Refused, clips, videos
+from kinjo.builder.stages import Outcome, Settings
+from kinjo.builder.words import Endpoint, Words, described
+from kinjo.datasets.rgb import Decoder, rgb_stream
+from kinjo.recording import Contract, Recording, Segment, Stream
+
+TRIES = 2
+"""How often a clip may take its process down with it before it is refused."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """What came of it: every clip and file once, in the order of the videos."""
+
+    kept: tuple[str, ...]
+    refused: dict[str, str]
+    notes: tuple[str, ...]
+    corpus: Path | None
+    rows: list[dict[str, Any]] = field(repr=False)
+
+
+def build(
+    places: Iterable[Path],
+    out: Path,
+    settings: Settings | None = None,
+    *,
+    licence: str = "",
+    base: Path | None = None,
+    endpoint: Endpoint | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+) -> Built:
+    """Build a corpus of the videos among ``places`` in the folder ``out``.
+
+    ``licence`` is of videos that do not tell; ``base`` is a text base; ``workers`` processes (``None``: one a core;
+    0: in this one, where a crash of a decoder ends all). Nothing is written outside ``out``. ``BuildError`` where there
+    is no video, or ``out`` holds something else.
+    """
+    settings = settings or Settings()
+    out.mkdir(parents=True, exist_ok=True)
+    _claim(out)
+    planned, refused, notes = clips(
+        videos(places), licence=licence, shortest_s=settings.shortest_s, longest_s=settings.longest_s
+    )
+    notes = list(notes)
+    told = dict(zip((c.id for c in planned), _words(planned, base, endpoint, notes), strict=True))
+    width = os.cpu_count() or 1 if workers is None else workers
+    outcomes = _outcomes(planned, out / "clips", settings, width, progress)
+    rows = [_row(clip, outcomes[clip.id], told[clip.id]) for clip in planned] + [_refused(r) for r in refused]
+    rows.sort(key=lambda row: [(c.isdigit() and (0, int(c), "")) or (1, 0, c) for c in row["id"].split("___")])
+    kept = [clip for clip in planned if outcomes[clip.id].status == "kept"]
+    where = _corpus(kept, told, out, rows, progress) if kept else None
+    report.manifest(rows, settings, out / "manifest.parquet")
+    report.page(rows, out, notes)
+    reasons = {row["id"]: row["reason"] for row in rows if row["status"] == "refused"}
+    return Built(tuple(clip.id for clip in kept), reasons, tuple(notes), where, rows)
+
+
+def _claim(out: Path) -> None:
+    mark = out / "build.json"
+    if not mark.is_file() and any(p.name not in ("videos",) and not p.name.startswith(".") for p in out.iterdir()):
+        raise BuildError(f"{out}: holds other files: name an empty folder, or one that this command made")
+    stages.write_json(mark, {"kinjo_build": stages.VERSION})
+
+
+def _words(planned: Sequence[Clip], base: Path | None, endpoint: Endpoint | None, notes: list[str]) -> list[Words]:
+    return described([clip.title for clip in planned], base=base, endpoint=endpoint, notes=notes) if planned else []
+
+
+# ------------------------------------------------------------------------------------------------ the pool
+def _outcomes(
+    planned: Sequence[Clip], folder: Path, settings: Settings, workers: int, progress: bool
+) -> dict[str, Outcome]:
+    """Every clip's outcome; one that takes its process down ``TRIES`` times alone is refused."""
+    done: dict[str, Outcome] = {}
+    deaths: Counter[str] = Counter()
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not progress) as bar:
+        task = bar.add_task("clips", total=len(planned))
+        while left := [c for c in planned if c.id not in done]:
+            # after a death one at a time, so that it is known who died
+            width = 1 if deaths else workers
+            try:
+                here = (stages.build(clip, folder / clip.id, settings) for clip in left)
+                for outcome in _pooled(left, folder, settings, width) if workers else here:
+                    done[outcome.id] = outcome
+                    bar.update(task, completed=len(done))
+            except BrokenProcessPool:
+                first = next(c for c in left if c.id not in done)
+                if width == 1:
+                    deaths[first.id] += 1
+                    if deaths[first.id] >= TRIES:
+                        done[first.id] = Outcome(first.id, "refused", "its process died: out of memory?", {})
+                else:
+                    deaths[""] += 1
+    return done
+
+
+def _pooled(left: Sequence[Clip], folder: Path, settings: Settings, width: int) -> Iterator[Outcome]:
+    """Outcomes as they come; never more clips handed out than twice the processes."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(width, mp_context=context, initializer=_quiet) as pool:
+        waiting, running = list(left)[::-1], set[Future[Outcome]]()
+        while waiting or running:
+            while waiting and len(running) < (1 if width == 1 else 2 * width):
+                clip = waiting.pop()
+                running.add(pool.submit(stages.build, clip, folder / clip.id, settings))
+            ready, running = wait(running, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in sorted(ready, key=id))
+
+
+def _quiet() -> None:
+    """One thread each: two processes of two threads each starve each other. MediaPipe's log goes nowhere."""
+    os.environ.setdefault("GLOG_minloglevel", "3")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+# ------------------------------------------------------------------------------------------------ results
+def _row(clip: Clip, outcome: Outcome, said: Words) -> dict[str, Any]:
+    source = clip.source
+    return {
+        "id": clip.id, "status": outcome.status, "reason": outcome.reason, "video": source.id, "file": source.path.name,
+        "sha256": source.sha256, "start_s": clip.start_s, "end_s": clip.end_s, "title": clip.title,
+        "video_title": source.title, "url": source.url, "licence": source.licence or "not told",
+        "author": source.author, **asdict(said), **{k: v for k, v in outcome.facts.items() if k != "key"},
+    }  # fmt: skip
+
+
+def _refused(one: Refused) -> dict[str, Any]:
+    return {
+        "id": one.id, "status": "refused", "reason": one.reason, "video": one.id.split("___")[0], "file": one.source,
+        "start_s": one.start_s, "end_s": one.end_s, "title": one.title,
+    }  # fmt: skip
+
+
+def _corpus(
+    kept: Sequence[Clip], told: dict[str, Words], out: Path, rows: Sequence[dict[str, Any]], progress: bool
+) -> Path:
+    """The kept clips as a corpus; one of other clips, settings or words is replaced."""
+    made = [[row["id"], row.get("description", ""), row.get("label", "")] for row in rows if row["status"] == "kept"]
+    keys = [json.loads((out / "clips" / c.id / "motion.json").read_text())["key"] for c in kept]
+    origin = f"kinjo build: {corpus_key([made, keys])}"
+    where, decoder = out / "corpus", Decoder()
+    recordings = (recording(c, out / "clips" / c.id, told[c.id], decoder) for c in kept)
+    resume = _origin(where) == origin
+    corpus.write(recordings, where, resume=resume, origin=origin, progress=progress, total=len(kept))
+    decoder.close()
+    return where
+
+
+def corpus_key(values: Any) -> str:
+    """A digest of JSON types."""
+    import hashlib
+
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]
+
+
+def _origin(where: Path) -> str:
+    """Of the corpus in ``where``, finished or not; "" where none is."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return str(json.loads((where / "corpus.json").read_text())["settings"]["origin"])
+    return ""
+
+
+def recording(clip: Clip, folder: Path, said: Words, decoder: Decoder) -> Recording:
+    """A kept clip: ``video``, ``pose`` (metres in the room, or pixels of a 2-D pose), ``<placement>.acc``, ``.gyro``.
+
+    All streams begin at 0 s, the start of the clip; outside its longest shot pose and sensors are not there.
+    """
+    cut = json.loads((folder / "cut.json").read_text())
+    first = cut["shot_start"] / cut["rate_hz"]
+    streams: list[Stream] = [rgb_stream("video", folder / "clip.mp4", decoder)]
+    found = stages.motion_of(folder)
+    if found is None:
+        with np.load(folder / "pose.npz") as kept:
+            image, there = kept["image"], kept["there"]
+        skeleton = json.loads((folder / "pose.json").read_text())["skeleton"]
+        contract = Contract("pose", "position", "px", cut["rate_hz"], axes=("x", "y"), skeleton=skeleton)
+        gone = ~there | ~np.isfinite(image).all((1, 2))
+        streams.append(Stream.of("pose", contract, np.nan_to_num(image), start_s=first, missing=gone))
+    else:
+        moved, values = found
+        streams.append(moved.stream("pose", start_s=first))
+        rate = json.loads((folder / "motion.json").read_text())["imu_rate_hz"]
+        for name in sorted(n.removesuffix(".acc") for n in values if n.endswith(".acc")):
+            missing = values[f"{name}.missing"]
+            acc = Contract("imu", "acc", "m/s^2", rate, placement=name, gravity=True)
+            gyro = Contract("imu", "gyro", "rad/s", rate, placement=name)
+            streams += [
+                Stream.of(f"{name}.{q}", contract, values[f"{name}.{q}"], start_s=first, missing=missing)
+                for q, contract in (("acc", acc), ("gyro", gyro))
+            ]
+    length = cut["frames"] / cut["rate_hz"]
+    segment = Segment(0.0, length, said.label, said.description, said.repetitions)
+    return Recording(
+        clip.id, {s.name: s for s in streams}, (segment,), f"person of {clip.source.id}",
+        f"build:{clip.source.id}", clip.source.id,
+    )  # fmt: skip

@@ -1,0 +1,47 @@
+"""Where an edited video jumps from one shot to the next."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinjo.builder.footage import Picture
+
+SIDE = 24
+"""Pixels of a thumbnail's sides: motion hardly shows in it, another shot does."""
+LEAST, TIMES = 0.10, 5.0
+"""A cut changes the thumbnail by a tenth of full scale, and by five times the median change around it."""
+AROUND = 15
+
+
+def thumbnail(picture: Picture) -> NDArray[np.float32]:
+    """(24, 24, 3) means of a picture's cells, 0 to 1."""
+    rows, columns = (np.linspace(0, side, SIDE + 1).astype(int)[:-1] for side in picture.shape[:2])
+    small = np.add.reduceat(np.add.reduceat(picture, rows, axis=0, dtype=np.float32), columns, axis=1)
+    return small / (picture.shape[0] * picture.shape[1] * 255.0 / SIDE**2)
+
+
+def cuts(thumbnails: NDArray[np.floating]) -> list[int]:
+    """The first frame of each shot but the first, of ``thumbnails`` (frames, 24, 24, 3).
+
+    A flash is no cut: what comes three frames after a cut differs from what was before it, and from two frames earlier.
+    """
+    x = np.asarray(thumbnails, np.float32)
+    if len(x) < 3:
+        return []
+    change = np.abs(np.diff(x, axis=0)).mean((1, 2, 3))
+    found: list[int] = []
+    for i in np.flatnonzero(change > LEAST).tolist():
+        near = np.delete(change[max(0, i - AROUND) : i + AROUND + 1], min(i, AROUND))
+        after, before = x[min(i + 3, len(x) - 1)], x[[max(i - 2, 0), i]]
+        if change[i] > TIMES * float(np.median(near)) and np.abs(after - before).mean((1, 2, 3)).min() > LEAST:
+            found.append(i + 1)
+    return found
+
+
+def longest(cuts_: list[int], frames: int) -> tuple[int, int]:
+    """``[start, stop)`` of the longest shot; of several the first."""
+    edges = [0, *cuts_, frames]
+    return max(pairwise(edges), key=lambda shot: shot[1] - shot[0])
