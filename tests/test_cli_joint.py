@@ -1,6 +1,7 @@
 """The verbs of a joint space, each once through the command line, on a tiny simulated corpus."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,10 @@ MISTAKES = {
     "evaluate finetune {tiny} --corpus {gym} --budgets half --work {x}": "give all, clips:N",
     "evaluate finetune {tiny} --corpus {gym} --init {none} --work {x}": "no such checkpoint",
     "evaluate finetune {tiny} --corpus {gym} --folds fold9 --work {x}": "no fold fold9; there are: fold0",
+    "evaluate finetune {tiny} --corpus {gym} --problem utd_mhad --work {x}": "this problem is of UTD-MHAD",
+    "evaluate unseen {tiny} --corpus {gym} --corpus {twin} --work {x}": "share 54 recordings",
+    "pretrain {bare} --corpus {gym} --text -o {x}": "classify and supervised need labels as classes: --labels",
+    "finetune {wide} --corpus {gym} --init {space} -o {x}": "its encoder of imu has other sizes",
     "evaluate zeroshot {none} --corpus {gym}": "no such checkpoint. 'kinjo pretrain' writes one",
     "evaluate zeroshot {space} --corpus {other} --split {split} --part nobody": "no labelled window",
     "evaluate retrieval {space} --corpus {none}": "this is not a corpus",
@@ -165,8 +170,13 @@ def test_what_does_not_fit_says_what_to_do(run, place: Path, gym_corpus: Corpus,
     where = {
         "tiny": place / "tiny.toml", "gym": gym_corpus.root, "other": place / "other", "split": place / "split.json",
         "space": place / "space" / "model.safetensors", "none": tmp_path / "none", "x": tmp_path / "x",
+        "twin": tmp_path / "twin", "bare": tmp_path / "bare.toml", "wide": tmp_path / "wide.toml",
         "mumae": Path(__file__).parents[1] / "recipes" / "mumae-utd.toml",
     }  # fmt: skip
+    (tmp_path / "bare.toml").write_text(TOML + "[objective]\nweights = { contrast = 1.0, supervised = 0.5 }\n")
+    (tmp_path / "wide.toml").write_text(TOML.replace("dim = 16\ndepth", "dim = 32\ndepth"))
+    if "{twin}" in words:
+        shutil.copytree(gym_corpus.root, tmp_path / "twin")
     code, out, err = run(*(word.format(**where) for word in words.split()))
     assert (code, out) == (1, "")
     assert MISTAKES[words] in err.splitlines()[-1]

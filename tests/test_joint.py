@@ -105,6 +105,20 @@ def test_a_checkpoint_is_the_model(windows: Windows, tmp_path: Path):
     np.testing.assert_array_equal(said, joint.embed_text(model, ["a", "b"]))
 
 
+def test_recordings_without_any_segment_are_not_told_to_be_idle(windows: Windows, tmp_path: Path):
+    held = windows.corpus
+    bare = [replace(e, segments=()) for e in held.entries]
+    some = corpus.Corpus(held.root, held.manifest, [*bare[:6], *held.entries[6:]])
+    unmarked = Windows(some, windows.index, windows.inputs)
+    draw = joint._draw(recipe(), Source(unmarked, ROWS, text=True), Bank(), [], joint.NEAR_S)
+    batch = draw(torch.Generator().manual_seed(0))
+    assert (batch["text"] == -1).any()
+    assert (batch["text"] >= 0).any()
+    nobody = Windows(corpus.Corpus(held.root, held.manifest, bare), windows.index, windows.inputs)
+    with pytest.raises(ValueError, match="no words to learn"):
+        joint.pretrain(recipe(), [Source(nobody, ROWS, text=True)], tmp_path, progress=False)
+
+
 def test_gradient_surgery_trains_as_recipes_do(windows: Windows, tmp_path: Path):
     plan = recipe(3, objective=mujo.Objective({"contrast": 1.0, "masked": 1.0}, "pcgrad"))
     plan = replace(plan, pretrain=replace(plan.pretrain, precision="bf16"))

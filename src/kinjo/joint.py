@@ -100,10 +100,16 @@ def pretrain(
         raise ValueError("no windows to train on: the split part or the corpus is empty")
     model, facts = new_model(recipe, seed), dict(provenance or {})
     told = any(s.text for s in sources)
-    if not told and len(model.config.modalities) < 2 and set(recipe.objective.weights) == {"contrast"}:
+    streams = (s for source in sources for e in source.windows.corpus.entries for s in e.streams)
+    there = {s.contract.modality for s in streams} & set(model.config.modalities)
+    if told and not any(e.segments for s in sources if s.text for e in s.windows.corpus.entries):
+        raise ValueError("no recording has a labelled segment: there are no words to learn, leave --text out")
+    if any(recipe.objective.wants(n) for n in ("classify", "supervised")) and not any(s.labels for s in sources):
+        raise ValueError("the objectives classify and supervised need labels as classes: --labels")
+    if not told and len(there) < 2 and set(recipe.objective.weights) == {"contrast"}:
         raise ValueError(
-            "contrast needs two modalities, or sentences (--text): with one alone add another objective to "
-            "[objective] weights, such as views or masked"
+            f"contrast needs two modalities, there is {', '.join(sorted(there)) or 'none'}; or sentences (--text): with "
+            "one alone add another objective to [objective] weights, such as views or masked"
         )
     meta: dict[str, Any] = {"recipe": recipe.to_dict(), "windows": [learn.digest(s.windows, s.rows) for s in sources]}
     meta["sources"] = [[s.share, s.text, s.labels, near_s] for s in sources]
@@ -132,7 +138,10 @@ def _draw(recipe: Recipe, source: Source, bank: Bank, classes: Sequence[str], ne
         pairs = [(str(where).split(":")[0], name) for where, name in zip(table, names, strict=True)]
         told = descriptions(source.windows.corpus)
         said = {pair: bank.rows(*pair, told.get(pair, ())) for pair in dict.fromkeys(pairs)}
-        captions = [said[pair] for pair in pairs]
+        # nobody has labelled a recording without any segment: that is not the same as idle
+        marked = np.array([bool(entry.segments) for entry in source.windows.corpus.entries])
+        where = marked[source.windows.index.recording[source.rows]]
+        captions = [said[pair] if there else () for pair, there in zip(pairs, where.tolist(), strict=True)]
     if source.labels:
         place = {name: i for i, name in enumerate(classes)}
         numbers = np.array([place.get(name, -1) for name in names])
@@ -211,6 +220,12 @@ def initialise_from(model: mujo.MuJo, path: Path) -> list[str]:
     own = model.state_dict()
     given = {name.removeprefix("model."): x for name, x in tensors.items()}
     fitting = {name: x for name, x in given.items() if name in own and own[name].shape == x.shape}
+    for modality in model.encoders:
+        part = f"encoders.{modality}."
+        if any(n.startswith(part) for n in given) and not any(n.startswith(f"{part}context.") for n in fitting):
+            raise ValueError(
+                f"{path}: its encoder of {modality} has other sizes. Take [model] and [inputs] of its recipe."
+            )
     if not fitting:
         raise ValueError(f"{path}: nothing of this checkpoint fits. Take [model] and [inputs] of its recipe.")
     model.load_state_dict(fitting, strict=False)
@@ -219,6 +234,7 @@ def initialise_from(model: mujo.MuJo, path: Path) -> list[str]:
 
 def load(path: Path) -> tuple[mujo.MuJo | mujo.Classify, Recipe, dict[str, Any]]:
     """The model of a checkpoint (fine-tuned: with its classifier), its recipe and its header."""
+    path = path / "model.safetensors" if path.is_dir() else path
     tensors, header = checkpoint.load(path)
     if header.get("method") != "mujo":
         raise checkpoint.CheckpointError(

@@ -54,12 +54,15 @@ SIDES = {
     "Lunges left leg": ("lunge", "left"), "Lunges - L": ("lunge", "left"), "Lunges (L/R)": ("lunge", "both"),
     "Lunges each side": ("lunge", "both"), "Lunges left and right": ("lunge", "both"),
     "Step ups per leg": ("step-up", "both"),
-    "Side Plank": ("side plank", ""), "Upright row": ("upright row", ""), "Standing crunch on the right": (
+    "Standing Side Crunch (Right)": ("standing side crunch", "right"), "Leg Press": ("leg press", ""),
+    "Right arm curl": ("curl", "right"), "Side Plank": ("side plank", ""), "Upright row": ("upright row", ""),
+    "Standing crunch on the right": (
         "standing crunch", "right"),
 }  # fmt: skip
 
 FOREIGN = {
     "Kniebeugen 30 Sekunden": ("squat", "de", ""), "Ausfallschritte links": ("lunge", "de", "left"),
+    "Plank mit Knie zum Ellbogen": ("plank", "de", ""),
     "Hampelmänner": ("jumping jacks", "de", ""), "Aufwärmen": ("warm-up", "de", ""),
     "Liegestütze mit Klatschen": ("push-up", "de", ""), "Sentadillas con salto x15": ("jump squat", "es", ""),
     "Plancha lateral derecha": ("side plank", "es", "right"), "Zancadas (cada lado)": ("lunge", "es", "both"),

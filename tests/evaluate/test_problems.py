@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kinjo.corpus import NULL
 from kinjo.evaluate.finetune import Problem
-from kinjo.evaluate.problems import PROBLEMS, by_user, inputs_of, labelled, subjects_first, utd_mhad
+from kinjo.evaluate.problems import PROBLEMS, _order, by_user, inputs_of, labelled, subjects_first, utd_mhad
 
 LABELS = ("bow", "jump", "walk")
 
@@ -146,3 +146,8 @@ def test_inputs_of_a_table() -> None:
     assert inputs_of(["imu"]) == [("imu",)]
     assert inputs_of({"imu": [], "pose": []}) == [("imu",), ("pose",), ("imu", "pose")]
     assert inputs_of(["imu", "pose", "video"])[3:] == [("imu", "pose"), ("imu", "pose", "video")]
+
+
+def test_names_without_numbers_have_one_order_in_every_process():
+    names = ["carl", "anna", "p10", "p2", "ben"]
+    assert sorted(set(names), key=_order) == ["anna", "ben", "carl", "p2", "p10"]

@@ -205,13 +205,13 @@ braccio"""
 """Keys of what a side is said of."""
 
 FILLERS = """let do doing some the a an your my our just exercise workout work set round interval final last first
-third rep repetition sec second minute kg lb pound"""
+third rep repetition sec second minute kg lb pound w"""
 """Keys of words that name nothing."""
 LOOSE = """and on to at in of for with per from into by off then or each"""
 """Words that neither begin nor end a name."""
 
 STOPWORDS = {
-    "en": "the and with for to on your of in each how up rest left right side",
+    "en": "the and with for to on your of in each how up rest left right side do no per am die",
     "de": "und mit der die das auf zum nach übung sekunden sek minuten wiederholungen teil für am im runde seite",
     "es": "y con el los las para por segundos minutos repeticiones ejercicio del ronda al",
     "fr": "et avec le les des du pour secondes répétitions exercice sur au aux une série jambe",

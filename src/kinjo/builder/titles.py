@@ -158,9 +158,19 @@ def _phrases(atoms: Sequence[tuple[str, bool]], guess: bool = True) -> list[_Phr
         else:
             found.append(_free(atoms[k], keys[k], found))
         k += size or 1
+    found = _sided(found)
     if guess and 0 < len(atoms) <= 6 and not any(p.tag not in ("free", "filler", "part", "side") for p in found):
         mended = _mended(keys, atoms)
         return _phrases(mended, guess=False) if mended else found
+    return found
+
+
+def _sided(phrases: Sequence[_Phrase]) -> list[_Phrase]:
+    """With the parts of the body that are not next to a side as free words: ``leg press``, but ``press, left leg``."""
+    found = []
+    for k, phrase in enumerate(phrases):
+        beside = any(other.tag == "side" for other in (*phrases[max(0, k - 1) : k], *phrases[k + 1 : k + 2]))
+        found.append(replace(phrase, tag="free") if phrase.tag == "part" and not beside else phrase)
     return found
 
 
@@ -245,7 +255,7 @@ def _language(text: str, phrases: Sequence[_Phrase]) -> str:
     lowered = text.lower()
     said = set(re.findall(r"[^\W\d_]+", lowered))
     for language in words.LANGUAGES:
-        scores[language] += len(said.intersection(words.STOPWORDS[language].split()))
+        scores[language] += 1.5 * len(said.intersection(words.STOPWORDS[language].split()))
         scores[language] += 0.5 * any(c in lowered for c in words.ACCENTS.get(language, ""))
     for phrase in phrases:
         for language in phrase.languages:

@@ -129,6 +129,7 @@ def pretrain(
     steps: Annotated[int | None, typer.Option(help="Instead of the recipe's number of steps.")] = None,
     init: Annotated[Path | None, typer.Option(help="A checkpoint to start from, of other data say.")] = None,
     text: Annotated[bool, typer.Option(help="MuJo: what is done is told in sentences (made from the labels).")] = False,
+    labels: Annotated[bool, typer.Option(help="MuJo: labels are classes, for classify and supervised.")] = False,
     seed: int = 0,
     as_json: Json = False,
 ) -> None:
@@ -153,8 +154,8 @@ def pretrain(
     names, number = " + ".join(path.name for path in corpora), sum(map(len, windows))
     facts = {"corpus": names, "recordings": sum(map(len, ids)), "split": split.name if split else "", "part": part}
     if plan.method == "mujo":
-        sources = [joint.Source(w, np.arange(len(w)), float(len(w)), text=text) for w in windows]
-        joint.pretrain(plan, sources, out, seed=seed, init=init, provenance={**facts, "text": text})
+        sources = [joint.Source(w, np.arange(len(w)), float(len(w)), text=text, labels=labels) for w in windows]
+        joint.pretrain(plan, sources, out, seed=seed, init=init, provenance={**facts, "text": text, "labels": labels})
     else:
         learn.pretrain(plan, windows[0], np.arange(number), out, seed=seed, init=init, provenance=facts)
     path = str(out / "model.safetensors")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -9,12 +10,20 @@ from typing import Annotated, Any
 
 import typer
 
-from kinjo.cli.common import Corpus, Json, give
+from kinjo.cli.common import Corpus, Json, give, say
 
 Model = Annotated[Path, typer.Argument(help="A joint space's checkpoint (.safetensors).")]
 SplitOf = Annotated[Path | None, typer.Option(help="A split of the corpus (JSON); without it all recordings.")]
 PartOf = Annotated[str, typer.Option(help="The part of the split.")]
-Plot = Annotated[Path | None, typer.Option(help="Draw it here (.png, .svg, .pdf).")]
+
+
+def _drawable(path: Path | None) -> Path | None:
+    if path is not None and path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise typer.BadParameter(f"{path}: pictures end in .png, .svg or .pdf")
+    return path
+
+
+Plot = Annotated[Path | None, typer.Option(help="Draw it here (.png, .svg, .pdf).", callback=_drawable)]
 OutOf = Annotated[Path | None, typer.Option("-o", "--out", help="Write the result here too (.json).")]
 
 
@@ -65,9 +74,15 @@ def finetune(
     windows = Windows(opened, index, plan.inputs)
     labels = np.asarray(index.label_names, str)
     rows = np.arange(len(labels)) if null else np.flatnonzero(labels != NULL)
+    facts: dict[str, Any] = {"corpus": opened.root.name, "recordings": len(set(index.recording[rows].tolist()))}
+    facts |= {"split": str(split) if split else "", "part": part if split else "", "frozen": frozen, "null": null}
     if init is not None:
-        joint.initialise_from(model, init)
-    joint.finetune(plan, model, windows, rows, labels[rows], out, seed=seed, frozen=frozen)
+        init = init / "model.safetensors" if init.is_dir() else init
+        taken = joint.initialise_from(model, init)
+        say(f"{len(taken)} of {len(model.state_dict())} weights taken from {init.name}")
+        digest = hashlib.sha256(init.read_bytes()).hexdigest()
+        facts |= {"init": init.name, "init_sha256": digest, "init_taken": len(taken)}
+    joint.finetune(plan, model, windows, rows, labels[rows], out, seed=seed, frozen=frozen, provenance=facts)
     path, classes = str(out / "model.safetensors"), len(set(labels[rows].tolist()))
     give(
         {"checkpoint": path, "windows": len(rows), "classes": classes}, as_json,

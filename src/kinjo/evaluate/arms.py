@@ -29,8 +29,9 @@ from kinjo.recipe import Recipe
 
 @lru_cache(maxsize=2)
 def windows_of(corpus: str, recipe: str) -> Windows:
-    """All windows of a corpus as the recipe (JSON) cuts and prepares them; kept for the next job of this process."""
-    plan, opened = plan_of(recipe), Corpus.open(Path(corpus))
+    """All windows of a corpus (a path, or ``corpus_of`` it) as the recipe (JSON) cuts and prepares them; kept for the
+    next job of this process."""
+    plan, opened = plan_of(recipe), Corpus.open(Path(corpus.partition("#")[0]))
     return Windows(opened, cut(opened, opened.recordings, plan), plan.inputs)
 
 
@@ -122,6 +123,12 @@ def checkpoint_of(path: Path) -> str:
     if not file.is_file():
         raise ValueError(f"{file}: no such checkpoint. 'kinjo pretrain' writes one.")
     return f"{file}#{hashlib.sha256(file.read_bytes()).hexdigest()[:12]}"
+
+
+def corpus_of(path: Path) -> str:
+    """``corpus`` for the jobs: a path and a digest of what the corpus holds, by which jobs are told apart."""
+    manifest = (Corpus.open(path).root / "corpus.json").read_bytes()  # it holds the hashes of all other files
+    return f"{path}#{hashlib.sha256(manifest).hexdigest()[:12]}"
 
 
 def plan_of(recipe: str) -> Recipe:

@@ -31,6 +31,9 @@ def utd_mhad(windows: Windows, *, development: bool = False) -> dict[str, Proble
     others: to choose by (subject 7's fold is the usual validation).
     """
     labels, who, what = subjects_first(windows)
+    strange = sorted(s for s in set(who.tolist()) if not re.fullmatch(r"s\d+", s))
+    if strange:
+        raise ValueError(f"this problem is of UTD-MHAD, whose subjects are s1 to s8; the corpus has {strange[0]!r}")
     odd = np.array([int(s.removeprefix("s")) % 2 == 1 for s in who])
     if not development:
         return {"odd-even": _problem(labels, who, what, np.flatnonzero(odd), np.flatnonzero(~odd))}
@@ -46,7 +49,7 @@ def by_user(windows: Windows, *, folds: int = 5, development: bool = False) -> d
     ``development``: the first fold's training subjects alone, dealt anew: nothing of that fold's test is seen.
     """
     labels, who, what = subjects_first(windows)
-    people = np.array(sorted(set(who.tolist()), key=lambda name: [int(x) for x in re.findall(r"\d+", name)]))
+    people = np.array(sorted(set(who.tolist()), key=_order))
     parts = np.array_split(np.random.default_rng(FOLD_SEED).permutation(people), folds)
     left = len(people) - len(parts[0]) * development
     if folds < 2 or left < folds:
@@ -61,6 +64,11 @@ def by_user(windows: Windows, *, folds: int = 5, development: bool = False) -> d
         )
         for k, part in enumerate(parts)
     }  # fmt: skip
+
+
+def _order(name: str) -> tuple[list[int], str]:
+    """By the numbers in a name, then by the name: the same in every process."""
+    return [int(x) for x in re.findall(r"\d+", name)], name
 
 
 def _problem(labels: Any, who: Any, what: Any, train: Any, test: Any) -> Problem:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,9 @@ def robust(path: Path, corpus: Corpus, ids: Iterable[str] | None = None, *, batc
     asked, classes = given(corpus, recipe, header, ids, null="" in header["classes"]), header["classes"]
     strange = sorted(set(asked.labels.tolist()) - set(classes))
     if strange:
-        raise ValueError(f"the model has no class {', '.join(strange)}; it has: {', '.join(classes)}")
+        has = ", ".join(c or "NULL (idle)" for c in classes)
+        hint = "leave their recordings out with --split, or fine-tune on them"
+        raise ValueError(f"the model has no class {', '.join(strange)}; it has: {has}: {hint}")
     truth = np.array([classes.index(label) for label in asked.labels])
     inputs, windows = recipe.inputs, asked.windows
     rows = [np.arange(i, min(i + batch, len(windows))) for i in range(0, len(windows), batch)]
@@ -154,15 +157,17 @@ def unseen(
     names = [c.root.name for c in corpora]
     if len(set(names)) < len(names):
         raise ValueError(f"corpora are told apart by their folders' names: rename one of {', '.join(names)}")
+    for one, other in combinations(corpora, 2):
+        if shared := sorted(set(map(str, one.table.sources)) & set(map(str, other.table.sources)) - {""}):
+            raise ValueError(
+                f"{one.root.name} and {other.root.name} share {len(shared)} recordings, {shared[0]} among them"
+            )
     every = [Windows(c, cut(c, c.recordings, recipe), recipe.inputs) for c in corpora]
     tables = []
-    for k, (corpus, windows) in enumerate(zip(corpora, every, strict=True)):
+    for k, corpus in enumerate(corpora):
         others = [joint.Source(w, np.arange(len(w)), text=True) for i, w in enumerate(every) if i != k]
         folder = out / f"without-{corpus.root.name}"
-        space = joint.pretrain(recipe, others, folder, seed=seed, progress=progress)
-        kept = windows.index.take(windows.index.label_names != NULL)
-        left = Windows(corpus, kept, recipe.inputs)
-        labels, who, what = subjects_first(left)
-        where = np.array([str(s).split(":")[0] for s in corpus.table.sources])[kept.recording]
-        tables.append(by_words(space, Given(left, labels, who, what, where), f"without {corpus.root.name}"))
+        joint.pretrain(recipe, others, folder, seed=seed, progress=progress)
+        _, space, _, header = loaded(folder / "model.safetensors")
+        tables.append(by_words(space, given(corpus, recipe, header), f"without {corpus.root.name}"))
     return tables

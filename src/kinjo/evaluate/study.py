@@ -11,6 +11,16 @@ from kinjo.evaluate.problems import PROBLEMS, labelled
 from kinjo.recipe import Recipe
 
 
+def _whole(fold: str, problem: finetune.Problem, budget: str, seed: int) -> None:
+    """``ValueError`` where a class that is tested has no training window, before anything trains."""
+    there = {name: set(problem.labels[rows].tolist()) for name, rows in (
+        ("fold", problem.train), ("budget", labelled(problem, budget, seed)),
+    )}  # fmt: skip
+    for name, words in (("fold", "no training subject does"), ("budget", f"budget {budget!r} has no window of")):
+        if lacking := [c for c in problem.classes if c not in there[name]]:
+            raise ValueError(f"{fold}: {words} {', '.join(lacking)}: take more recordings, or other folds or budgets")
+
+
 def finetuning(
     recipe: Recipe,
     corpus: Path,
@@ -34,15 +44,17 @@ def finetuning(
         raise ValueError(f"recipe '{recipe.name}' has method = '{recipe.method}': this protocol needs method = 'mujo'")
     if problem not in PROBLEMS:
         raise ValueError(f"problem is one of {', '.join(PROBLEMS)}, given {problem!r}")
-    windows = arms.windows_of(str(corpus), arms.text(recipe))
+    held = arms.corpus_of(corpus)
+    windows = arms.windows_of(held, arms.text(recipe))
     problems = PROBLEMS[problem](windows, development=development)
     strange = sorted(set(folds) - set(problems))
     if strange:
         raise ValueError(f"no fold {', '.join(strange)}; there are: {', '.join(problems)}")
     problems = {name: p for name, p in problems.items() if not folds or name in folds}
     for budget in budgets:  # what is no budget is said before anything trains
-        for each in problems.values():
-            labelled(each, budget, min(seeds))
+        for fold, each in problems.items():
+            for seed in seeds:
+                _whole(fold, each, budget, seed)
     start = "" if init is None else arms.checkpoint_of(init)
     how: dict[str, dict[str, Any]] = {"scratch": {"init": ""}}
     if start:
@@ -55,7 +67,7 @@ def finetuning(
             for fold in problems:
                 for seed in seeds:
                     name = "-".join([arm, budget.replace(":", ""), fold, str(seed)])
-                    told = {"corpus": str(corpus), "problem": [problem, fold, development], "budget": budget}
+                    told = {"corpus": held, "problem": [problem, fold, development], "budget": budget}
                     run = arms.minirocket if arm == "minirocket" else arms.finetuning
                     job = arms.as_job(name, run, recipe=recipe, seed=seed, **told, **how.get(arm, {}))
                     todo.append(job)

@@ -108,6 +108,8 @@ class Objective:
             raise ValueError(f"weights: known are {', '.join(OBJECTIVES)}, at least one above 0; given {self.weights}")
         if not (self.temperature > 0 and 0 <= self.drop < 1 and 0 <= self.hide_placement <= 1):
             raise ValueError(f"temperature must be above 0, drop and hide_placement shares below 1: {self}")
+        if not (0 < self.mask_ratio < 1 and self.synonyms > 0):
+            raise ValueError(f"mask_ratio must lie between 0 and 1, synonyms above 0: {self}")
 
     def wants(self, name: str) -> bool:
         """Whether an objective has a weight."""
