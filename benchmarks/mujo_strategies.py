@@ -72,7 +72,7 @@ def measured(plans: dict[str, Recipe], seeds: range, workers: int) -> finetune.T
             init = "" if name == "scratch" else arms.checkpoint_of(folders[name, seed])
             told: dict[str, Any] = {"corpus": real, "problem": ["by_user", "fold0", False], "budget": BUDGET}
             told |= {"seed": seed, "init": init, "inputs": [["imu"]]}
-            label = f"{''.join(c if c.isalnum() else '-' for c in name)}-{seed}"
+            label = f"fine-{''.join(c if c.isalnum() else '-' for c in name)}-{seed}"
             fine[label] = arms.as_job(label, arms.finetuning, recipe=recipe, **told)
             keys[label] = (name, BUDGET, "imu", "fold0", seed)
     answers = jobs.answers(list(fine.values()), WORK, processes=workers)

@@ -108,8 +108,8 @@ def pretrain(
         raise ValueError("the objectives classify and supervised need labels as classes: --labels")
     if not told and len(there) < 2 and set(recipe.objective.weights) == {"contrast"}:
         raise ValueError(
-            f"contrast needs two modalities, there is {', '.join(sorted(there)) or 'none'}; or sentences (--text): with "
-            "one alone add another objective to [objective] weights, such as views or masked"
+            f"contrast needs two modalities, there is {', '.join(sorted(there)) or 'none'}; or sentences (--text): "
+            "with one alone add another objective to [objective] weights, such as views or masked"
         )
     meta: dict[str, Any] = {"recipe": recipe.to_dict(), "windows": [learn.digest(s.windows, s.rows) for s in sources]}
     meta["sources"] = [[s.share, s.text, s.labels, near_s] for s in sources]

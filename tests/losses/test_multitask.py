@@ -64,9 +64,7 @@ def test_an_objective_that_a_batch_lacks_adds_nothing() -> None:
     with torch.no_grad():
         weigh.log_variance["contrast"].fill_(2.0)
     both = weigh({"contrast_imu_pose": torch.tensor(3.0), "contrast_pose_text": torch.tensor(0.0)})
-    assert sum(both.values(), torch.tensor(0.0)).item() == pytest.approx(
-        0.5 * math.exp(-2.0) * 3.0 + 0.5 * 2.0
-    )
+    assert sum(both.values(), torch.tensor(0.0)).item() == pytest.approx(0.5 * math.exp(-2.0) * 3.0 + 0.5 * 2.0)
     assert weigh({"masked_acc": torch.tensor(0.0)})["masked_acc"].item() == 0.0
     with pytest.raises(ValueError, match="no uncertainty for regress; there are: contrast, masked"):
         weigh({"regress_acc": torch.tensor(1.0)})

@@ -38,7 +38,7 @@ def _plain(axes: Any) -> None:
 
 
 def label_efficiency(found: Table, path: Path, *, title: str = "") -> None:
-    """Macro-F1 by label budget, a panel for each input and a line for each arm, with 95 % bands over subjects.
+    """Macro-F1 by label budget, a panel for each input (four a row) and a line for each arm, 95 % bands over subjects.
 
     Budgets stand in the order of the table, fewest labels on the left.
     """
@@ -46,9 +46,13 @@ def label_efficiency(found: Table, path: Path, *, title: str = "") -> None:
     budgets = list(dict.fromkeys(line.budget for line in found.lines))
     budgets.sort(key=_amount)
     arms = list(dict.fromkeys(line.arm for line in found.lines))
-    figure = _figure(0.8 + max(3.2, 0.75 * len(budgets)) * len(inputs), 4.0)
-    panels = figure.subplots(1, len(inputs), sharey=True, squeeze=False)[0]
-    for axes, name in zip(panels, inputs, strict=True):
+    columns = min(4, len(inputs))
+    rows = -(-len(inputs) // columns)
+    figure = _figure(0.8 + max(3.2, 0.75 * len(budgets)) * columns, 0.4 + 3.6 * rows)
+    panels = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
+    for axes in panels[len(inputs) :]:
+        axes.set_axis_off()
+    for axes, name in zip(panels, inputs, strict=False):
         for k, arm in enumerate(arms):
             lines = [x for x in found.lines if (x.input, x.arm) == (name, arm)]
             _curve(axes, lines, budgets, arm, _COLOURS[k % len(_COLOURS)], "-" if k < len(_COLOURS) else "--")
@@ -56,7 +60,8 @@ def label_efficiency(found: Table, path: Path, *, title: str = "") -> None:
         axes.set_title(name.replace("_", " + "), fontsize=10, color=_INK)
         axes.grid(axis="y", alpha=0.25)
         _plain(axes)
-    panels[0].set_ylabel("macro-F1", color=_INK)
+    for axes in panels[::columns]:
+        axes.set_ylabel("macro-F1", color=_INK)
     panels[0].legend(frameon=False, fontsize=8, loc="lower right")
     figure.suptitle(title, fontsize=11, color=_INK)
     _saved(figure, path)
