@@ -28,7 +28,7 @@ def server(tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
             asked.append(self.path)
             super().do_GET()
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *_: object) -> None:
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http_server:
