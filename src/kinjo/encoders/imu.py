@@ -111,7 +111,7 @@ class ImuEncoder(nn.Module):
     """Any number of sensors at any placements. What sits in one placement (accelerometer, gyroscope) is one unit.
 
     Stems are shared by quantity over all placements; a unit's tokens are the mean over those of its sensors that are
-    there, and the vector of its placement. ``gru`` stands for the transformer by a recurrence (IMU2CLIP's kind).
+    there, and the vector of its placement. ``context`` is a transformer or a recurrence (IMU2CLIP's kind).
     """
 
     def __init__(

@@ -5,8 +5,8 @@ modalities, with further tasks beside it (its first version compares strategies 
 classifier on the encoders, frozen or trainable, with few labels. What the paper does not say is chosen here and named:
 
 - a pair's loss counts the recordings that have both, so that every recording teaches what it has;
-- recordings that say the same (equal or synonymous sentences, or the same label where labels may be used) are
-  positives in part, no negatives: in batches of a few activities most negatives would be wrong;
+- recordings that say the same (equal or synonymous sentences; without sentences two views of one recording) are
+  positives in part, no negatives;
 - objectives (``Objective.weights``): ``contrast`` over pairs, ``views`` (two views of one modality), ``supervised``
   (contrast by class), ``classify``, ``reconstruct`` (the sensors' signal from their vector of the joint space),
   ``regress`` (of the sensors from the pose: magnitudes, since no pose tells how a sensor was mounted) and ``masked``
