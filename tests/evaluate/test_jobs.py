@@ -100,7 +100,7 @@ def test_an_interruption_leaves_no_worker_and_no_file(tmp_path: Path):
             assert time.monotonic() < until
             time.sleep(0.05)
         os.killpg(run.pid, signal.SIGINT)
-        _, said = run.communicate(timeout=60)
+        _, said = run.communicate(timeout=240)
     finally:
         if run.poll() is None:
             os.killpg(run.pid, signal.SIGKILL)
