@@ -321,6 +321,18 @@ def test_what_is_worn_in_one_place_is_turned_alike():
 
 
 # ------------------------------------------------------------------------------------------------ joint spaces
+def test_a_sampler_says_what_shows_the_same(still: Windows):
+    rows, same = np.array([3, 5, 9]), np.array([7, -1, 7])
+    batch = sampler(still, rows, 100, STILL, labels=np.arange(3), same=same)(seeded())
+    equal = batch["same"][:, None] == batch["same"][None]
+    known = batch["label"] != 1
+    assert equal[known][:, known].all()
+    assert not equal[known][:, ~known].any()
+    assert equal[~known][:, ~known].sum() == (~known).sum()  # each unknown one alone
+    viewed = sampler(still, rows, 100, STILL, same=np.full(3, -1), near_s=0.0)(seeded())
+    assert viewed["same"].tolist() == list(range(50)) * 2
+
+
 def test_a_sampler_draws_captions_and_says_where_there_are_none(still: Windows):
     rows, captions = np.array([3, 5, 9]), [(4, 7), (), (2,)]
     batch = sampler(still, rows, 200, STILL, captions=captions)(seeded())

@@ -193,6 +193,7 @@ def sampler(
     labels: np.ndarray[Any, Any] | None = None,
     *,
     captions: Sequence[Sequence[int]] | None = None,
+    same: np.ndarray[Any, Any] | None = None,
     near_s: float | None = None,
     balanced: bool = False,
 ) -> Callable[[torch.Generator], dict[str, Tensor]]:
@@ -202,9 +203,13 @@ def sampler(
     has none. With ``near_s`` the second half of a batch holds other views of the first: windows of the same recording
     that begin at most so many seconds away (0: the same window), augmented by another draw. ``balanced``: every class
     is as likely as any other.
+
+    ``same`` says of each of ``rows`` what it shows, by a number (-1: not known). The batch's ``same`` are those, and
+    for unknown rows numbers of their own; a window and its other view have one.
     """
     pool = torch.as_tensor(rows)
     classes = None if labels is None else torch.as_tensor(labels)
+    shows = None if same is None else torch.as_tensor(same)
     beside = None if near_s is None else neighbours(windows.index.take(rows), near_s)
     members = [] if classes is None else [(classes == c).nonzero()[:, 0] for c in classes.unique()]
 
@@ -222,8 +227,10 @@ def sampler(
         batch = augmented(windows.tensors(pool[pick]), windows.inputs, how, generator)
         if classes is not None:
             batch["label"] = classes[pick]
-        if beside is not None:
-            batch["same"] = torch.arange(number).repeat(2)  # a window and its other view are no negatives
+        if beside is not None or shows is not None:
+            own = torch.arange(number).repeat(len(pick) // number)
+            known = torch.full_like(pick, -1) if shows is None else shows[pick]
+            batch["same"] = torch.where(known < 0, own, known + number)
         if captions is not None:
             share, said = torch.rand(len(pick), generator=generator).tolist(), [captions[i] for i in pick.tolist()]
             rows_of = [c[int(u * len(c))] if len(c) else -1 for c, u in zip(said, share, strict=True)]

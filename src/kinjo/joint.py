@@ -145,9 +145,16 @@ def _draw(recipe: Recipe, source: Source, bank: Bank, classes: Sequence[str], ne
     if source.labels:
         place = {name: i for i, name in enumerate(classes)}
         numbers = np.array([place.get(name, -1) for name in names])
+    # an activity twice in a batch is no negative of itself: by its class where that may be read, else by its captions
+    told_of = captions or [()] * len(names)
+    shown = [name if source.labels and name else said for name, said in zip(names, told_of, strict=True)]
+    kinds = {what: i for i, what in enumerate(dict.fromkeys(filter(None, shown)))}
+    same = np.array([kinds.get(what, -1) for what in shown]) if kinds else None
     near = near_s if recipe.objective.wants("views") else None
     size = recipe.pretrain.batch_size
-    return sampler(source.windows, source.rows, size, recipe.augment, numbers, captions=captions, near_s=near)
+    return sampler(
+        source.windows, source.rows, size, recipe.augment, numbers, captions=captions, same=same, near_s=near
+    )
 
 
 def finetune(
@@ -258,10 +265,10 @@ def load(path: Path) -> tuple[mujo.MuJo | mujo.Classify, Recipe, dict[str, Any]]
 @torch.inference_mode()
 def embed(
     model: mujo.MuJo, windows: Windows, rows: NDArray[Any] | None = None, batch_size: int = 64,
-    *, modalities: Collection[str] | None = None,
+    *, modalities: Collection[str] | None = None, progress: bool = False,
 ) -> dict[str, NDArray[np.float32]]:  # fmt: skip
     """modality -> (rows, joint_dim), unit length; rows without the modality are zero."""
-    given = learn.given(model, windows, rows, batch_size, modalities)
+    given = learn.given(model, windows, rows, batch_size, modalities, progress=progress)
     parts = [{m: z.cpu() for m, z in model.embed(batch).items()} for batch in given]
     return {m: torch.cat([p[m] for p in parts]).numpy() for m in parts[0]} if parts else {}
 

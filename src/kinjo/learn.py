@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
 
 from kinjo.batches import Windows, episodes, plain, sampler, slots
 from kinjo.methods import mumae, oneshot
@@ -116,10 +118,11 @@ def check_contracts(trained: Mapping[str, Mapping[str, Any]], windows: Windows) 
 
 
 def digest(windows: Windows, rows: NDArray[Any], labels: NDArray[Any] | None = None) -> str:
-    """A fingerprint of the windows that a run trains on: recordings, spans and labels."""
+    """A fingerprint of the windows that a run trains on: the corpus' content, recordings, spans and labels."""
     index = windows.index.take(rows)
     names = [windows.corpus.recordings[i] for i in index.recording]
-    text = json.dumps([names, index.start_s.tolist(), index.end_s.tolist(), [] if labels is None else list(labels)])
+    spans = [index.start_s.tolist(), index.end_s.tolist()]
+    text = json.dumps([windows.corpus.digest, names, *spans, [] if labels is None else list(labels)])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -221,14 +224,15 @@ def finetune(
 
 def given(
     model: torch.nn.Module, windows: Windows, rows: NDArray[Any] | None, batch_size: int,
-    modalities: Collection[str] | None,
+    modalities: Collection[str] | None, *, progress: bool = False,
 ) -> Iterator[dict[str, torch.Tensor]]:  # fmt: skip
     """The windows ``rows`` (None: all) in batches, streams of ``modalities`` alone (None: all), where the model is."""
     rows = np.arange(len(windows)) if rows is None else np.asarray(rows)
     model.eval()
     device = next(model.parameters()).device  # a training leaves the model where it was trained
     left_out = [k for k, s in windows.inputs.items() if modalities is not None and s.modality not in modalities]
-    for i in range(0, len(rows), batch_size):
+    bar = Console(stderr=True)
+    for i in track(range(0, len(rows), batch_size), "windows", console=bar, disable=not progress):
         read = windows.tensors(rows[i : i + batch_size])
         kept = {key: x for key, x in read.items() if key.removesuffix(".missing") not in left_out}
         yield {key: x.to(device) for key, x in plain(kept, windows.inputs).items()}

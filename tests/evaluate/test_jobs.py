@@ -85,6 +85,7 @@ def test_an_interruption_leaves_no_worker_and_no_file(tmp_path: Path):
         "if __name__ == '__main__':\n"
         "    import slow_jobs as own\n"
         "    jobs._GRACE_S = 0.3\n"
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background job ignores it
         "    here = sys.argv[1]\n"
         "    more = [jobs.Job(f's{k}', own.slow, {'place': f'{here}/pid{k}', 'deaf': k == 1}) for k in (0, 1)]\n"
         "    jobs.answers([jobs.Job('q', own.quick, {}), *more], Path(here) / 'kept', processes=2)\n"

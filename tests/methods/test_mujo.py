@@ -308,7 +308,7 @@ def test_objectives_are_checked():
         with pytest.raises(ValueError, match="known are contrast, views"):
             Objective(weights)
     for wrong in ({"temperature": 0.0}, {"drop": 1.0}, {"hide_placement": 1.5}):
-        with pytest.raises(ValueError, match="temperature must be above 0"):
+        with pytest.raises(ValueError, match=r"temperature must be 0\.01"):
             Objective(**wrong)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="'classify' needs labelled windows"):
         Pretrain(model(), Objective({"classify": 1.0}), seeded())
@@ -382,6 +382,28 @@ def test_what_says_the_same_is_no_negative():
     known = bare | {"same": batch["text"]}
     torch.testing.assert_close(learning.losses(known, seeded())["contrast_imu_pose"], expected)
     assert abs(float(expected - alone)) > 1e-3
+    other = batch | {"text": torch.tensor([0, 1, 2, 2, 3, 3]), "same": batch["text"]}  # an activity, two sentences
+    torch.testing.assert_close(learning.losses(other, seeded())["contrast_imu_pose"], expected)
+
+
+def test_views_of_one_activity_are_no_negatives_of_each_other():
+    net, learning = model(), task(model(), Objective({"views": 1.0}, drop=0.0, hide_placement=0.0))
+    batch, same = windows(), torch.tensor([0, 0, 1, 0, 0, 1])
+    with torch.no_grad():
+        z = net.embed(batch)["imu"]
+    expected = contrastive.info_nce(z[:3], z[3:], torch.tensor(10.0), targets=contrastive.soft_targets(same[:3]))
+    torch.testing.assert_close(learning.losses(batch | {"same": same}, seeded())["views_imu"], expected)
+
+
+def test_a_temperature_at_its_bound_still_learns():
+    learning = task(model(), Objective(temperature=0.01))
+    with torch.no_grad():
+        learning.log_scale.fill_(9.0)
+    torch.stack(list(learning(windows(), seeded()).values())).sum().backward()
+    slope = learning.log_scale.grad
+    assert learning.log_scale.item() == pytest.approx(4.6)
+    assert slope is not None
+    assert slope.item() != 0.0
 
 
 def test_contrast_brings_modalities_together(tmp_path: Path):

@@ -137,7 +137,7 @@ def zeroshot(
     """Name what happens by words alone: nearest sentences in the joint space, by every modality and all together."""
     from kinjo.evaluate import protocols
 
-    found = protocols.zero_shot(model, _opened(corpus), _ids(split, part), null=null)
+    found = protocols.zero_shot(model, _opened(corpus), _ids(split, part), null=null, progress=not as_json)
     _given(found.to_dict(), found.to_markdown(), out, as_json)
 
 
@@ -153,7 +153,7 @@ def retrieval(
     """Any modality asks, any other answers: R@1, R@5, R@10 and mAP by class; the query's own clip does not count."""
     from kinjo.evaluate import protocols
 
-    found = protocols.retrieval(model, _opened(corpus), _ids(split, part))
+    found = protocols.retrieval(model, _opened(corpus), _ids(split, part), progress=not as_json)
     if plot is not None:
         from kinjo.evaluate import pictures_joint
 
@@ -178,7 +178,7 @@ def robustness(
     """What is lost with modalities or sensors missing, noise, slower rates, gaps, sensors mounted otherwise."""
     from kinjo.evaluate import protocols
 
-    found = protocols.robust(model, _opened(corpus), _ids(split, part))
+    found = protocols.robust(model, _opened(corpus), _ids(split, part), progress=not as_json)
     if plot is not None:
         from kinjo.evaluate import pictures_joint
 

@@ -175,6 +175,11 @@ class Corpus:
         return len(self.entries)
 
     @property
+    def digest(self) -> str:
+        """Of the manifest, which holds the hashes of all other files: corpora of one digest hold the same."""
+        return hashlib.sha256((self.root / MANIFEST).read_bytes()).hexdigest()[:12]
+
+    @property
     def recordings(self) -> list[str]:
         """Ids of all recordings, in the order in which they were written."""
         return [entry.id for entry in self.entries]

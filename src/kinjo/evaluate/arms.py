@@ -127,8 +127,7 @@ def checkpoint_of(path: Path) -> str:
 
 def corpus_of(path: Path) -> str:
     """``corpus`` for the jobs: a path and a digest of what the corpus holds, by which jobs are told apart."""
-    manifest = (Corpus.open(path).root / "corpus.json").read_bytes()  # it holds the hashes of all other files
-    return f"{path}#{hashlib.sha256(manifest).hexdigest()[:12]}"
+    return f"{path}#{Corpus.open(path).digest}"
 
 
 def plan_of(recipe: str) -> Recipe:

@@ -5,6 +5,7 @@ Whether a model has seen the recordings or the classes is for the caller to know
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -69,16 +70,18 @@ def loaded(path: Path) -> tuple[MuJo | Classify, MuJo, Recipe, dict[str, Any]]:
     return model, space, recipe, header
 
 
-def zero_shot(path: Path, corpus: Corpus, ids: Iterable[str] | None = None, *, null: bool = False) -> Table:
+def zero_shot(
+    path: Path, corpus: Corpus, ids: Iterable[str] | None = None, *, null: bool = False, progress: bool = False
+) -> Table:
     """Classes by their sentences alone, by every modality and all together. ``null``: NULL is a class by its own."""
     _, space, recipe, header = loaded(path)
     asked = given(corpus, recipe, header, ids, null=null)
-    return by_words(space, asked, "zero-shot")
+    return by_words(space, asked, "zero-shot", progress=progress)
 
 
-def by_words(space: MuJo, asked: Given, arm: str) -> Table:
+def by_words(space: MuJo, asked: Given, arm: str, *, progress: bool = False) -> Table:
     """The table of one arm: nearest sentences."""
-    there, classes = seen(space, asked), tuple(sorted(set(asked.labels.tolist())))
+    there, classes = seen(space, asked, progress), tuple(sorted(set(asked.labels.tolist())))
     prompts = {c: joint.embed_text(space, asked.of_class(c)) for c in classes}
     answers = {m: zeroshot.classify(z, prompts) for m, z in there.items()}
     if len(there) > 1:
@@ -87,9 +90,9 @@ def by_words(space: MuJo, asked: Given, arm: str) -> Table:
     return table({"all": problem}, {(arm, "none", name, "all", 0): p for name, p in answers.items()})
 
 
-def seen(space: MuJo, asked: Given) -> dict[str, NDArray[np.float32]]:
+def seen(space: MuJo, asked: Given, progress: bool = False) -> dict[str, NDArray[np.float32]]:
     """modality -> embeddings (n, joint_dim), of the modalities that some window has."""
-    embedded = joint.embed(space, asked.windows)
+    embedded = joint.embed(space, asked.windows, progress=progress)
     there = {m: z for m, z in embedded.items() if z.any()}
     if not there:
         raise ValueError(f"the corpus holds none of the model's modalities: {', '.join(embedded)}")
@@ -105,15 +108,20 @@ def asked_problem(asked: Given, classes: tuple[str, ...]) -> Problem:
     return Problem(labels, who, what, classes, np.array([len(rows)]), np.empty(0, np.intp), rows)
 
 
-def retrieval(path: Path, corpus: Corpus, ids: Iterable[str] | None = None) -> dict[str, Retrieval]:
+def retrieval(
+    path: Path, corpus: Corpus, ids: Iterable[str] | None = None, *, progress: bool = False
+) -> dict[str, Retrieval]:
     """``imu_pose`` and so on: R@k and mAP by class for every ordered pair of modalities, sentences among them.
 
-    No window of the query's own recording is an answer: windows may overlap.
+    No window of the query's own recording is an answer: windows may overlap. Where no class has two recordings, only
+    sentences ask and answer.
     """
     _, space, recipe, header = loaded(path)
     asked = given(corpus, recipe, header, ids)
-    embedded = seen(space, asked)
-    found = {"_".join(pair): r for pair, r in all_pairs(embedded, asked.labels, asked.recordings).items()}
+    embedded = seen(space, asked, progress)
+    clips = Counter(label for label, _ in set(zip(asked.labels.tolist(), asked.recordings.tolist(), strict=True)))
+    pairs = all_pairs(embedded, asked.labels, asked.recordings) if max(clips.values()) > 1 else {}
+    found = {"_".join(pair): r for pair, r in pairs.items()}
     classes = sorted(set(asked.labels.tolist()))
     said = np.stack([joint.embed_text(space, asked.of_class(c)).mean(0) for c in classes])
     for modality, z in embedded.items():
@@ -122,7 +130,9 @@ def retrieval(path: Path, corpus: Corpus, ids: Iterable[str] | None = None) -> d
     return found
 
 
-def robust(path: Path, corpus: Corpus, ids: Iterable[str] | None = None, *, batch: int = 128) -> robustness.Grid:
+def robust(
+    path: Path, corpus: Corpus, ids: Iterable[str] | None = None, *, batch: int = 128, progress: bool = False
+) -> robustness.Grid:
     """A fine-tuned checkpoint on clean windows and on windows with sensors lost, noisy, slower, turned, with gaps."""
     model, _, recipe, header = loaded(path)
     if not isinstance(model, Classify):
@@ -136,8 +146,12 @@ def robust(path: Path, corpus: Corpus, ids: Iterable[str] | None = None, *, batc
     truth = np.array([classes.index(label) for label in asked.labels])
     inputs, windows = recipe.inputs, asked.windows
     rows = [np.arange(i, min(i + batch, len(windows))) for i in range(0, len(windows), batch)]
-    given_batches = (plain(windows.tensors(some), inputs) for some in rows)
     import torch
+    from rich.console import Console
+    from rich.progress import track
+
+    shown = track(rows, "windows", console=Console(stderr=True), disable=not progress)
+    given_batches = (plain(windows.tensors(some), inputs) for some in shown)
 
     with torch.inference_mode():
         return robustness.evaluate(
@@ -169,5 +183,5 @@ def unseen(
         folder = out / f"without-{corpus.root.name}"
         joint.pretrain(recipe, others, folder, seed=seed, progress=progress)
         _, space, _, header = loaded(folder / "model.safetensors")
-        tables.append(by_words(space, given(corpus, recipe, header), f"without {corpus.root.name}"))
+        tables.append(by_words(space, given(corpus, recipe, header), f"without {corpus.root.name}", progress=progress))
     return tables

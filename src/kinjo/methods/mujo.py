@@ -5,8 +5,8 @@ modalities, with further tasks beside it (its first version compares strategies 
 classifier on the encoders, frozen or trainable, with few labels. What the paper does not say is chosen here and named:
 
 - a pair's loss counts the recordings that have both, so that every recording teaches what it has;
-- recordings that say the same (equal or synonymous sentences; without sentences two views of one recording) are
-  positives in part, no negatives;
+- recordings that show the same (one activity, by labels or captions where they may be read; synonymous sentences; two
+  views of one recording) are positives in part, no negatives;
 - objectives (``Objective.weights``): ``contrast`` over pairs, ``views`` (two views of one modality), ``supervised``
   (contrast by class), ``classify``, ``reconstruct`` (the sensors' signal from their vector of the joint space),
   ``regress`` (of the sensors from the pose: magnitudes, since no pose tells how a sensor was mounted) and ``masked``
@@ -43,7 +43,8 @@ from kinjo.nn.transformer import Transformer, initialise
 
 Batch = Mapping[str, Tensor]
 """Input key -> prepared windows (batch, samples, ...), ``key.missing`` -> bool (batch, samples); ``text`` (batch,): row
-of a bank of sentences, -1 none; ``label`` (batch,): class, -1 not known."""
+of a bank of sentences, -1 none; ``label`` (batch,): class, -1 not known; ``same`` (batch,): rows of an equal number
+show the same."""
 
 OBJECTIVES = ("contrast", "views", "supervised", "classify", "reconstruct", "regress", "masked")
 
@@ -106,8 +107,8 @@ class Objective:
         unknown = sorted(set(self.weights) - set(OBJECTIVES))
         if unknown or not any(w > 0 for w in self.weights.values()) or any(w < 0 for w in self.weights.values()):
             raise ValueError(f"weights: known are {', '.join(OBJECTIVES)}, at least one above 0; given {self.weights}")
-        if not (self.temperature > 0 and 0 <= self.drop < 1 and 0 <= self.hide_placement <= 1):
-            raise ValueError(f"temperature must be above 0, drop and hide_placement shares below 1: {self}")
+        if not (self.temperature >= 0.01 and 0 <= self.drop < 1 and 0 <= self.hide_placement <= 1):
+            raise ValueError(f"temperature must be 0.01 or more, drop and hide_placement shares below 1: {self}")
         if not (0 < self.mask_ratio < 1 and self.synonyms > 0):
             raise ValueError(f"mask_ratio must lie between 0 and 1, synonyms above 0: {self}")
 
@@ -215,7 +216,8 @@ class Sentences(nn.Module):
         """
         others = gathered(rows)
         a, b = (self.get_buffer("vectors")[r.clamp(min=0)].masked_fill((r < 0)[:, None], 0.0) for r in (rows, others))
-        return a @ b.T
+        equal = (rows[:, None] == others[None]) & (rows >= 0)[:, None]
+        return (a @ b.T).masked_fill(equal, 1.0)
 
 
 class Pretrain(nn.Module):
@@ -286,7 +288,9 @@ class Pretrain(nn.Module):
         gone = {m: e.missing.all(1) for m, e in encoded.items()}
         joint = {m: model.joint(m, e.embedding, gone[m]) for m, e in encoded.items()}
         hide = dropped(gone, how.drop, generator)
-        scale = self.log_scale.clamp(max=4.6).exp()  # at most 100, as CLIP has it
+        with torch.no_grad():
+            self.log_scale.clamp_(max=4.6)  # at most 100, as CLIP has it
+        scale = self.log_scale.exp()
         rows, label = batch.get("text"), batch.get("label")
         if rows is not None and self.sentences is not None:
             gone["text"] = hide["text"] = rows < 0
@@ -295,7 +299,7 @@ class Pretrain(nn.Module):
         if "contrast" in on and len(joint) > 1:
             out |= contrastive.pairwise(joint, hide, scale, targets=self._same(batch, rows))
         if "views" in on:
-            out |= {f"views_{m}": between_views(joint[m], gone[m], scale) for m in encoded}
+            out |= {f"views_{m}": between_views(joint[m], gone[m], scale, batch.get("same")) for m in encoded}
         if "supervised" in on and label is not None:
             pool = {m: joint[m] for m in encoded}
             out["supervised"] = contrastive.supervised_over(pool, label, scale, {m: hide[m] for m in encoded})
@@ -310,10 +314,10 @@ class Pretrain(nn.Module):
         return out
 
     def _same(self, batch: Batch, rows: Tensor | None) -> Float[Tensor, "batch batch"] | None:
-        """Soft targets: which rows say the same, by their sentences, or as ``batch['same']`` has it."""
-        if rows is not None and self.sentences is not None:
-            return contrastive.soft_targets(rows, self.sentences.alike(rows), threshold=self.objective.synonyms)
-        return contrastive.soft_targets(batch["same"]) if "same" in batch else None
+        """Soft targets: which rows show the same, as ``batch['same']`` has it or as their sentences say."""
+        same = batch.get("same", rows)
+        alike = None if rows is None or self.sentences is None else self.sentences.alike(rows)
+        return None if same is None else contrastive.soft_targets(same, alike, min(self.objective.synonyms, 1.0))
 
     def _reconstruct(self, batch: Batch, joint: Float[Tensor, "batch joint"]) -> dict[str, Tensor]:
         out = {}
@@ -357,11 +361,15 @@ def dropped(
 
 
 def between_views(
-    z: Float[Tensor, "batch joint"], missing: Bool[Tensor, "batch"], scale: Float[Tensor, ""]
+    z: Float[Tensor, "batch joint"],
+    missing: Bool[Tensor, "batch"],
+    scale: Float[Tensor, ""],
+    same: Int[Tensor, "batch"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Contrast between the first half of a batch and the second, its other views (SimCLR, Chen et al. 2020)."""
+    """Contrast of a batch's first half with the second, its other views (SimCLR); equal ``same`` are right as well."""
     half = len(z) // 2
-    return contrastive.info_nce(z[:half], z[half:], scale, missing[:half] | missing[half:])
+    targets = None if same is None else contrastive.soft_targets(same[:half])
+    return contrastive.info_nce(z[:half], z[half:], scale, missing[:half] | missing[half:], targets)
 
 
 class MaskedModel(nn.Module):
