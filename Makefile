@@ -6,7 +6,7 @@ DATA ?=
 OUT ?= demo
 ARGS ?=
 # Benchmarks in the order of `make bench`: the quick ones first.
-BENCHES := cli_help mask_speed corpus_windows fewshot_speed fuzz_readers fuzz_motion sim_physics sim_utd gym_speed sync_clocks losses_error ddp_gradients demo_seconds peak_memory reconstruction utd_oneshot utd_ablation utd_reference mujo_train_speed mujo_motionsense mujo_utd mujo_gym mujo_strategies test_minutes
+BENCHES := cli_help mask_speed corpus_windows fewshot_speed fuzz_readers fuzz_motion fuzz_build build_speed build_resume build_corpus sim_physics sim_utd gym_speed sync_clocks losses_error ddp_gradients demo_seconds peak_memory reconstruction utd_oneshot utd_ablation utd_reference mujo_train_speed mujo_motionsense mujo_utd mujo_gym mujo_strategies test_minutes
 
 # uv does not read pip's settings. Empty is fine; with local wheels it finds the CPU build of torch in them.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
@@ -14,7 +14,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format bench docs labels pins clean
+.PHONY: help install demo test test-ray lint format bench docs labels pins clean
 
 help:  ## list the targets
 	@grep -E '^[a-z%-]+:.*##' Makefile | sed -E 's/^([a-z%-]+):.*## */\1\t/' | expand -t 14
@@ -39,6 +39,9 @@ demo: .venv/.with-demo  ## real recordings in, answers out, in minutes (DATA=fol
 # One thread for each of two workers. Whole files go to a worker, so that costly fixtures are made once.
 test: .venv/.with-dev  ## run the tests (KINJO_DATA=folder: with the real-data tests, ARGS=...)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+test-ray: .venv/.with-dev .venv/.with-ray  ## test builds on a local Ray of two workers
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m ray tests/builder/test_cluster.py $(ARGS)
 
 lint: .venv/.with-dev  ## style, types and the floors
 	$(BIN)/ruff check

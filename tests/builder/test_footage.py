@@ -62,7 +62,7 @@ def test_small_and_even_sides(tmp_path: Path):
 
 def test_a_clip_is_what_was_shown_and_the_same_bytes(even: Path, tmp_path: Path):
     for name in ("a.mp4", "b.mp4"):
-        assert footage.encode(footage.frames(even, 0.4, 1.4, 25.0, 480), tmp_path / name, 25.0) == 25
+        assert footage.encode(footage.shown(even, 0.4, 1.4, 25.0, 480), tmp_path / name, 25.0) == 25
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
     found = shown(tmp_path / "a.mp4", 0.0, 1.0)
     np.testing.assert_allclose(found, range(10, 35), atol=1)  # greys a little off, as H.264 has it

@@ -15,7 +15,8 @@ from kinjo.builder.errors import BuildError
 from kinjo.builder.estimators import Seen
 from kinjo.builder.sources import clips, ids_of, videos, words
 from kinjo.builder.stages import Settings
-from kinjo.corpus import NULL, Corpus
+from kinjo.corpus import NULL, Corpus, CorpusError
+from kinjo.corpus.writer import locked
 from kinjo.datasets import gym
 from kinjo.recipe import Recipe
 
@@ -61,6 +62,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "z_copy.mp4").write_bytes(first.read_bytes())
     info = {"license": "CC BY", "webpage_url": "https://a.org/v", "title": "Waving"}
     (root / "waving hands.info.json").write_text(json.dumps(info))
+    (root / "waving hands.en.srt").write_text("1\n00:00:00,500 --> 00:00:01,500\nNow <b>wave</b>\n")
     return root
 
 
@@ -76,11 +78,13 @@ def test_every_clip_is_kept_or_refused_with_a_reason(folder: Path, estimator: li
     assert sorted(table["id"].to_pylist()) == sorted([*built.kept, *built.refused])
     told = {row["id"]: row for row in table.to_pylist()}
     assert told["waving-hands___0"]["licence"] == "CC BY"
+    assert told["waving-hands___0"]["spoken"] == "Now wave"
     assert told["01_workout___1"]["repetitions"] == 10
+    assert told["01_workout___1"]["repetitions_seen"] is not None
     assert json.loads(table.schema.metadata[b"tools"])["av"]
     page = (tmp_path / "out" / "report.html").read_text()
     assert all(id in page for id in told)
-    assert (tmp_path / "out" / "report" / "01_workout___1.png").stat().st_size > 5000
+    assert (tmp_path / "out" / "clips" / "01_workout___1" / "strip.png").stat().st_size > 5000
 
 
 def test_the_corpus_is_read_and_trained_on_like_any_other(folder: Path, estimator: list[int], tmp_path: Path):
@@ -131,7 +135,7 @@ def test_what_is_done_is_not_done_again(folder: Path, estimator: list[int], tmp_
     assert after == before
     (out / "clips" / "01_workout___1" / "pose.npz").unlink()
     (out / "clips" / "01_workout___1" / "pose.json").write_text("{")
-    (out / "clips" / "01_workout___1" / ".clip.mp4.1.tmp").write_bytes(b"half")
+    (out / "clips" / "01_workout___1" / ".clip.mp4.1.tmp").write_bytes(b"half")  # by a process that was killed
     run.build([folder], out, FAST, workers=0, progress=False)
     assert len(estimator) == asked + 1
     restored = {p.relative_to(out): p.read_bytes() for p in sorted(out.rglob("*")) if p.is_file() and p.name != ".lock"}
@@ -147,6 +151,13 @@ def test_other_settings_make_the_clips_again(folder: Path, estimator: list[int],
     assert len(estimator) == asked  # poses stay, sensors are new
     assert built.corpus is not None
     assert "chest.acc" in Corpus.open(built.corpus).recording("01_workout___1").streams
+
+
+def test_one_build_at_a_time_in_a_folder(folder: Path, estimator: list[int], tmp_path: Path):
+    (tmp_path / "out").mkdir()
+    with locked(tmp_path / "out"), pytest.raises(CorpusError, match="another process is writing here"):
+        run.build([folder], tmp_path / "out", FAST, workers=0, progress=False)
+    assert not estimator
 
 
 def test_rot_is_measured(folder: Path, estimator: list[int], tmp_path: Path):

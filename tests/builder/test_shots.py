@@ -1,6 +1,8 @@
 """Shots: jumps of the picture are found, motion, fades and flashes are none."""
 
+import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,10 +35,13 @@ def test_a_flash_and_a_fade_are_no_cuts():
 
 
 def test_thumbnails_are_means():
+    scale = VideoReformatter()
     picture = np.random.default_rng(0).integers(0, 255, (240, 480, 3)).astype(np.uint8)
     wanted = picture.reshape(24, 10, 24, 20, 3).mean((1, 3)) / 255
-    np.testing.assert_allclose(thumbnail(picture), wanted, rtol=1e-4)
-    assert thumbnail(np.full((50, 70, 3), 255, np.uint8)).shape == (24, 24, 3)
+    np.testing.assert_allclose(thumbnail(av.VideoFrame.from_ndarray(picture, "rgb24"), scale), wanted, atol=0.02)
+    white = thumbnail(av.VideoFrame.from_ndarray(np.full((50, 70, 3), 255, np.uint8), "rgb24"), scale)
+    assert white.shape == (24, 24, 3)
+    assert white.min() > 0.99
 
 
 def test_the_longest_shot():

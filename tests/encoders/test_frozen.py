@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from kinjo.encoders.frozen import Preprocess, VisionEncoder, cached, load_vision, read_preprocess
+from kinjo.encoders.frozen import Preprocess, VisionEncoder, load_vision, read_preprocess
 
 transformers = pytest.importorskip("transformers")
 
@@ -201,31 +201,6 @@ def test_a_model_without_its_preprocessor_is_refused(clip: str, tmp_path: Path) 
     transformers.CLIPModel.from_pretrained(clip).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match=r"preprocessor_config\.json"):
         load_vision(str(tmp_path))
-
-
-def test_features_are_kept_by_content_and_weights(
-    encoder: VisionEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    windows = _frames(3, 2, 36, 40).numpy()
-    made = cached(encoder, windows, tmp_path)
-    np.testing.assert_allclose(made, encoder(torch.from_numpy(windows)).numpy(), rtol=1e-4, atol=1e-5)
-    files = sorted(f for f in tmp_path.rglob("*") if f.is_file())
-    assert len(files) == 3
-    calls: list[int] = []
-    forward = encoder._features
-    monkeypatch.setattr(encoder, "_features", lambda clips: (calls.append(1), forward(clips))[1])
-    np.testing.assert_array_equal(cached(encoder, windows[::-1], tmp_path), made[::-1])
-    assert not calls
-    files[0].write_bytes(files[0].read_bytes()[:-1])  # cut short: made anew, the others are read
-    np.testing.assert_array_equal(cached(encoder, windows, tmp_path), made)
-    assert len(calls) == 1
-    with torch.no_grad():
-        next(encoder.parameters()).mul_(1.5)
-    try:
-        assert not np.array_equal(cached(encoder, windows, tmp_path), made)
-    finally:
-        with torch.no_grad():
-            next(encoder.parameters()).div_(1.5)
 
 
 def test_torchvision_and_pillow_are_not_needed(clip: str) -> None:

@@ -16,6 +16,7 @@ from math import isfinite, isnan, nan
 from pathlib import Path
 from typing import Any
 
+from kinjo.builder import footage
 from kinjo.builder.errors import BuildError
 from kinjo.builder.text_files import one_line, read_text, seconds_of
 
@@ -57,11 +58,10 @@ class Chapter:
 
 def from_container(path: Path) -> list[Chapter]:
     """The chapters that a video file carries, on the clock of its first picture. ``BuildError`` for what is none."""
-    import av
     from av.error import FFmpegError
 
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        with footage.opened(path) as container:
             found = container.chapters()
             track = container.streams.video[0] if container.streams.video else None
             begin = 0.0

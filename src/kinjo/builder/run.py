@@ -1,4 +1,4 @@
-"""The whole pipeline: videos in a folder to a corpus, by a pool of processes; killed, the same command goes on.
+"""The whole pipeline: videos in a folder to a corpus, by processes here or a cluster; killed, the same command goes on.
 
 out/clips/<id>/     what each stage made of a clip (stages.py)
 out/corpus/         the corpus of the kept clips
@@ -8,32 +8,27 @@ out/manifest.parquet, out/report.html
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import Progress
 
 from kinjo import corpus
-from kinjo.builder import report, stages
+from kinjo.builder import cluster, files, pool, report, stages
 from kinjo.builder.errors import BuildError
 from kinjo.builder.sources import Clip, Refused, clips, videos
 from kinjo.builder.stages import Outcome, Settings
+from kinjo.builder.subtitles import said as spoken
 from kinjo.builder.words import Endpoint, Words, described
+from kinjo.corpus.writer import locked
 from kinjo.datasets.rgb import Decoder, rgb_stream
 from kinjo.recording import Contract, Recording, Segment, Stream
 
-TRIES = 2
-"""How often a clip may take its process down with it before it is refused."""
+MOST_SPOKEN = 2000
+"""Characters of a clip's subtitles that the manifest keeps."""
 
 
 @dataclass(frozen=True)
@@ -57,31 +52,38 @@ def build(
     endpoint: Endpoint | None = None,
     workers: int | None = None,
     progress: bool = True,
+    ray: str = "",
 ) -> Built:
     """Build a corpus of the videos among ``places`` in the folder ``out``.
 
     ``licence`` is of videos that do not tell; ``base`` is a text base; ``workers`` processes (``None``: one a core;
-    0: in this one, where a crash of a decoder ends all). Nothing is written outside ``out``. ``BuildError`` where there
-    is no video, or ``out`` holds something else.
+    0: in this one, where a crash of a decoder ends all), or tasks on the Ray cluster at the address ``ray`` (``local``:
+    one of this machine), whose nodes have to see the videos and ``out`` under the same paths. Nothing is written
+    outside ``out``. ``BuildError`` where there is no video, or ``out`` holds something else; ``CorpusError`` while
+    another process builds there.
     """
     settings = settings or Settings()
     out.mkdir(parents=True, exist_ok=True)
     _claim(out)
-    planned, refused, notes = clips(
-        videos(places), licence=licence, shortest_s=settings.shortest_s, longest_s=settings.longest_s
-    )
-    notes = list(notes)
-    told = dict(zip((c.id for c in planned), _words(planned, base, endpoint, notes), strict=True))
-    width = os.cpu_count() or 1 if workers is None else workers
-    outcomes = _outcomes(planned, out / "clips", settings, width, progress)
-    rows = [_row(clip, outcomes[clip.id], told[clip.id]) for clip in planned] + [_refused(r) for r in refused]
-    rows.sort(key=lambda row: [(c.isdigit() and (0, int(c), "")) or (1, 0, c) for c in row["id"].split("___")])
-    kept = [clip for clip in planned if outcomes[clip.id].status == "kept"]
-    where = _corpus(kept, told, out, rows, progress) if kept else None
-    report.manifest(rows, settings, out / "manifest.parquet")
-    report.page(rows, out, notes)
-    reasons = {row["id"]: row["reason"] for row in rows if row["status"] == "refused"}
-    return Built(tuple(clip.id for clip in kept), reasons, tuple(notes), where, rows)
+    with locked(out):
+        files.sweep(out, files.LEFT_S if ray else 0.0)
+        planned, refused, notes = clips(
+            videos(places), licence=licence, shortest_s=settings.shortest_s, longest_s=settings.longest_s
+        )
+        notes = list(notes)
+        told = dict(zip((c.id for c in planned), _words(planned, base, endpoint, notes), strict=True))
+        if ray:
+            outcomes = cluster.outcomes(planned, out / "clips", settings, workers, progress, address=ray)
+        else:
+            outcomes = pool.outcomes(planned, out / "clips", settings, workers, progress)
+        rows = [_row(clip, outcomes[clip.id], told[clip.id]) for clip in planned] + [_refused(r) for r in refused]
+        rows.sort(key=lambda row: [(c.isdigit() and (0, int(c), "")) or (1, 0, c) for c in row["id"].split("___")])
+        kept = [clip for clip in planned if outcomes[clip.id].status == "kept"]
+        where = _corpus(kept, told, out, rows, progress) if kept else None
+        report.manifest(rows, settings, out / "manifest.parquet")
+        report.page(rows, out, notes)
+        reasons = {row["id"]: row["reason"] for row in rows if row["status"] == "refused"}
+        return Built(tuple(clip.id for clip in kept), reasons, tuple(notes), where, rows)
 
 
 def _claim(out: Path) -> None:
@@ -95,57 +97,6 @@ def _words(planned: Sequence[Clip], base: Path | None, endpoint: Endpoint | None
     return described([clip.title for clip in planned], base=base, endpoint=endpoint, notes=notes) if planned else []
 
 
-# ------------------------------------------------------------------------------------------------ the pool
-def _outcomes(
-    planned: Sequence[Clip], folder: Path, settings: Settings, workers: int, progress: bool
-) -> dict[str, Outcome]:
-    """Every clip's outcome; one that takes its process down ``TRIES`` times alone is refused."""
-    done: dict[str, Outcome] = {}
-    deaths: Counter[str] = Counter()
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not progress) as bar:
-        task = bar.add_task("clips", total=len(planned))
-        while left := [c for c in planned if c.id not in done]:
-            # after a death one at a time, so that it is known who died
-            width = 1 if deaths else workers
-            try:
-                here = (stages.build(clip, folder / clip.id, settings) for clip in left)
-                for outcome in _pooled(left, folder, settings, width) if workers else here:
-                    done[outcome.id] = outcome
-                    bar.update(task, completed=len(done))
-            except BrokenProcessPool:
-                first = next(c for c in left if c.id not in done)
-                if width == 1:
-                    deaths[first.id] += 1
-                    if deaths[first.id] >= TRIES:
-                        done[first.id] = Outcome(first.id, "refused", "its process died: out of memory?", {})
-                else:
-                    deaths[""] += 1
-    return done
-
-
-def _pooled(left: Sequence[Clip], folder: Path, settings: Settings, width: int) -> Iterator[Outcome]:
-    """Outcomes as they come; never more clips handed out than twice the processes."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(width, mp_context=context, initializer=_quiet) as pool:
-        waiting, running = list(left)[::-1], set[Future[Outcome]]()
-        while waiting or running:
-            while waiting and len(running) < (1 if width == 1 else 2 * width):
-                clip = waiting.pop()
-                running.add(pool.submit(stages.build, clip, folder / clip.id, settings))
-            ready, running = wait(running, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in sorted(ready, key=id))
-
-
-def _quiet() -> None:
-    """One thread each: two processes of two threads each starve each other. MediaPipe's log goes nowhere."""
-    os.environ.setdefault("GLOG_minloglevel", "3")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ["OMP_NUM_THREADS"] = "1"
-    with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-
-
 # ------------------------------------------------------------------------------------------------ results
 def _row(clip: Clip, outcome: Outcome, said: Words) -> dict[str, Any]:
     source = clip.source
@@ -153,7 +104,9 @@ def _row(clip: Clip, outcome: Outcome, said: Words) -> dict[str, Any]:
         "id": clip.id, "status": outcome.status, "reason": outcome.reason, "video": source.id, "file": source.path.name,
         "sha256": source.sha256, "start_s": clip.start_s, "end_s": clip.end_s, "title": clip.title,
         "video_title": source.title, "url": source.url, "licence": source.licence or "not told",
-        "author": source.author, **asdict(said), **{k: v for k, v in outcome.facts.items() if k != "key"},
+        "author": source.author,
+        "spoken": spoken(source.captions, clip.start_s, clip.end_s)[:MOST_SPOKEN], **asdict(said),
+        **{k: v for k, v in outcome.facts.items() if k != "key"},
     }  # fmt: skip
 
 
@@ -200,7 +153,8 @@ def recording(clip: Clip, folder: Path, said: Words, decoder: Decoder) -> Record
     """
     cut = json.loads((folder / "cut.json").read_text())
     first = cut["shot_start"] / cut["rate_hz"]
-    streams: list[Stream] = [rgb_stream("video", folder / "clip.mp4", decoder)]
+    size = corpus.VideoSize().of(cut["height"], cut["width"])  # as it is kept: nothing larger is decoded to arrays
+    streams: list[Stream] = [rgb_stream("video", folder / "clip.mp4", decoder, size=size)]
     found = stages.motion_of(folder)
     if found is None:
         with np.load(folder / "pose.npz") as kept:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kinjo.builder.footage import Picture
+from kinjo.builder.footage import Frame
 
 SIDE = 24
 """Pixels of a thumbnail's sides: motion hardly shows in it, another shot does."""
@@ -16,11 +17,10 @@ LEAST, TIMES = 0.10, 5.0
 AROUND = 15
 
 
-def thumbnail(picture: Picture) -> NDArray[np.float32]:
-    """(24, 24, 3) means of a picture's cells, 0 to 1."""
-    rows, columns = (np.linspace(0, side, SIDE + 1).astype(int)[:-1] for side in picture.shape[:2])
-    small = np.add.reduceat(np.add.reduceat(picture, rows, axis=0, dtype=np.float32), columns, axis=1)
-    return small / (picture.shape[0] * picture.shape[1] * 255.0 / SIDE**2)
+def thumbnail(frame: Frame, scale: Any) -> NDArray[np.float32]:
+    """(24, 24, 3) means of a frame's cells, 0 to 1. ``scale``: PyAV's reformatter, one for all frames of a clip."""
+    small = scale.reformat(frame, SIDE, SIDE, "rgb24", interpolation="AREA", threads=1)
+    return small.to_ndarray().astype(np.float32) / 255.0
 
 
 def cuts(thumbnails: NDArray[np.floating]) -> list[int]:

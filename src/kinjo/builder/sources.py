@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -19,9 +20,14 @@ from kinjo.builder.chapters import Chapter
 from kinjo.builder.errors import BuildError
 from kinjo.builder.subtitles import Caption
 from kinjo.builder.subtitles import from_file as read_captions
+from kinjo.builder.text_files import one_line
 
 ENDINGS = (".mp4", ".m4v", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".mpeg", ".3gp", ".ts", ".wmv", ".flv")
 LARGEST_INFO = 64 << 20
+LONGEST_TITLE = 1000
+"""Characters of a chapter's title that are kept."""
+UNEXPECTED = "kinjo failed on it"
+"""How the reason of a refusal begins that is a fault of ours, not of the file."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +69,18 @@ class Refused:
 
 
 def videos(places: Iterable[Path]) -> list[Path]:
-    """Video files among ``places`` and, of folders, inside them, in the order of their names. Hidden ones are not read.
+    """Video files among ``places`` and, of folders, inside them, in the order of their names. Hidden ones are not read,
+    nor are the clips of a build.
 
     ``BuildError`` for a place that is not there, and where there is no video at all.
     """
     out: list[Path] = []
     for place in places:
-        if place.is_dir():
-            inside = (p for p in sorted(place.rglob("*")) if p.suffix.lower() in ENDINGS and p.is_file())
-            out += [p for p in inside if not any(part.startswith(".") for part in p.relative_to(place).parts)]
-        elif place.is_file():
+        if os.path.isdir(place):  # unlike Path's, never an error
+            inside = (p for p in sorted(place.rglob("*")) if p.suffix.lower() in ENDINGS and os.path.isfile(p))
+            seen = (p for p in inside if not any(part.startswith(".") for part in p.relative_to(place).parts))
+            out += [p for p in seen if not _made(p)]
+        elif os.path.isfile(place):
             out.append(place)
         else:
             raise BuildError(f"{place}: no such file or folder")
@@ -85,11 +93,11 @@ def read(path: Path, id: str, licence: str = "") -> tuple[Source, list[Chapter],
     """A video with its chapters (one over all of it where it has none), and notes of what beside it was not used."""
     facts, notes = footage.probe(path), []
     info = _info(path, notes)
-    name = str(info.get("title") or facts.tags.get("title") or words(path.stem))
+    name = _line(info.get("title")) or _line(facts.tags.get("title")) or _line(words(path.stem))
     found = _chapters(path, facts, info, notes) or [Chapter(0.0, facts.duration_s, name)]
     source = Source(
-        id, path, digest(path), facts, _line(name), _line(info.get("webpage_url")),
-        _line(info.get("license") or licence), _line(info.get("uploader") or info.get("channel")),
+        id, path, digest(path), facts, name, _line(info.get("webpage_url")),
+        _line(info.get("license")) or _line(licence), _line(info.get("uploader")) or _line(info.get("channel")),
         _captions(path, notes),
     )  # fmt: skip
     return source, found, notes
@@ -107,37 +115,44 @@ def clips(
     notes: list[str] = []
     ids, known = ids_of(paths), dict[str, str]()
     for path, id in zip(paths, ids, strict=True):
+        file = one_line(path.name)
         try:
             source, found, said = read(path, id, licence)
-        except BuildError as error:
-            refused.append(Refused(id, str(path.name), str(error).replace(str(path), path.name)))
+            kept, bad = chapters.mended(found, source.facts.duration_s)
+        except Exception as error:  # whatever one file holds, the others are built
+            refused.append(Refused(id, file, _why(error, path)))
             continue
         if source.sha256 in known:
-            refused.append(Refused(id, path.name, f"the same bytes as {known[source.sha256]}"))
+            refused.append(Refused(id, file, f"the same bytes as {known[source.sha256]}"))
             continue
-        known[source.sha256] = path.name
-        notes += [f"{path.name}: {note}" for note in said]
-        kept, bad = chapters.mended(found, source.facts.duration_s)
+        known[source.sha256] = file
+        notes += [one_line(f"{file}: {note}".replace(f"{path.parent}/", "")) for note in said]
         spans = [(c, "") for c in kept] + bad
         for k, (chapter, why) in enumerate(sorted(spans, key=lambda s: _start(s[0]))):
             length = chapter.end_s - chapter.start_s
             if not why and not shortest_s <= length <= longest_s:
                 why = f"{length:.1f} s long, expected {shortest_s:g} to {longest_s:g}"
-            one = f"{id}___{k}"
+            one, title = f"{id}___{k}", chapter.title[:LONGEST_TITLE]
             if why:
-                refused.append(Refused(one, path.name, why, *_finite(chapter), chapter.title))
+                refused.append(Refused(one, file, why, *_finite(chapter), title))
             else:
-                made.append(Clip(one, source, chapter.start_s, chapter.end_s, chapter.title))
+                made.append(Clip(one, source, chapter.start_s, chapter.end_s, title))
     return made, refused, notes
 
 
 def ids_of(paths: Sequence[Path]) -> list[str]:
-    """A short id of letters, digits, - and _ for each file, from its name; the same names are told apart by numbers."""
+    """A short id of letters, digits, - and _ for each file, from its name; the same names are told apart by numbers.
+
+    No two differ by capitals alone, and none holds ``___``, which stands before a chapter's number.
+    """
     out: list[str] = []
+    taken: set[str] = set()
     for path in paths:
         name = re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem).strip("-_")[:60] or "video"
-        more = next(n for n in range(len(paths) + 1) if (f"{name}-{n}" if n else name) not in out)
+        name = re.sub(r"_{3,}", "__", name)
+        more = next(n for n in range(len(paths) + 1) if (f"{name}-{n}" if n else name).lower() not in taken)
         out.append(f"{name}-{more}" if more else name)
+        taken.add(out[-1].lower())
     return out
 
 
@@ -152,6 +167,19 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _made(path: Path) -> bool:
+    """Whether a file is a clip that a build has made: ``clips/<id>/clip.mp4`` beside its ``build.json``."""
+    folders = path.parents
+    inside = path.name == "clip.mp4" and len(folders) > 2 and folders[1].name == "clips"
+    return inside and os.path.isfile(folders[2] / "build.json")
+
+
+def _why(error: Exception, path: Path) -> str:
+    """The reason of a refusal, with the file's name in place of its path."""
+    said = str(error).replace(str(path), path.name)
+    return one_line(said if isinstance(error, BuildError) else f"{UNEXPECTED} ({type(error).__name__}): {said}")
+
+
 def _start(chapter: Chapter) -> float:
     return chapter.start_s if chapter.start_s == chapter.start_s else float("inf")
 
@@ -162,12 +190,13 @@ def _finite(chapter: Chapter) -> tuple[float, float]:
 
 
 def _line(value: Any) -> str:
-    return re.sub(r"\s+", " ", str(value or "")).strip()[:500]
+    """Of texts and numbers, what is said on one line; of all else nothing."""
+    return one_line(str(value)[:10_000])[:500] if isinstance(value, str | int | float) and value else ""
 
 
 def _info(path: Path, notes: list[str]) -> dict[str, Any]:
-    beside = path.with_suffix(".info.json")
-    if not beside.is_file():
+    beside = _beside(path, ".info.json")
+    if beside is None:
         return {}
     try:
         if beside.stat().st_size > LARGEST_INFO:
@@ -185,13 +214,13 @@ def _info(path: Path, notes: list[str]) -> dict[str, Any]:
 def _chapters(path: Path, facts: footage.Facts, info: dict[str, Any], notes: list[str]) -> list[Chapter]:
     """From the first that has any: a file beside, the platform, the container, time codes in the description."""
     for ending in (".chapters.json", ".chapters.csv"):
-        beside = path.with_name(path.stem + ending)
-        if beside.is_file():
+        if beside := _beside(path, ending):
             try:
                 return chapters.from_sidecar(beside)
             except BuildError as error:
                 notes.append(f"{beside.name} is not used: {error}")
-    text = str(info.get("description") or facts.tags.get("comment") or facts.tags.get("description") or "")
+    told = (info.get("description"), facts.tags.get("comment"), facts.tags.get("description"))
+    text = next((text for text in told if isinstance(text, str) and text), "")
     ways = (
         lambda: chapters.from_info(info), lambda: chapters.from_container(path),
         lambda: chapters.from_description(text, facts.duration_s),
@@ -206,13 +235,19 @@ def _chapters(path: Path, facts: footage.Facts, info: dict[str, Any], notes: lis
 
 
 def _captions(path: Path, notes: list[str]) -> tuple[Caption, ...]:
-    beside = [p for p in sorted(path.parent.glob(f"{_plain(path.stem)}*")) if p.suffix.lower() in (".srt", ".vtt")]
+    beside = [p for p in sorted(path.parent.glob(f"{_plain(path.stem)}.*")) if p.suffix.lower() in (".srt", ".vtt")]
     for file in beside:
         try:
             return tuple(read_captions(file))
         except BuildError as error:
             notes.append(f"{file.name} is not used: {error}")
     return ()
+
+
+def _beside(path: Path, ending: str) -> Path | None:
+    """The file of a video's name with another ending, where there is one: such a name may be too long to be one."""
+    beside = path.with_name(path.stem + ending)
+    return beside if os.path.isfile(beside) else None
 
 
 def _plain(stem: str) -> str:

@@ -1,4 +1,4 @@
-"""One clip through all stages that need its pictures: cut, pose, movement with virtual sensors.
+"""One clip through all stages that need its pictures: cut, pose, movement with virtual sensors, a strip to look at.
 
 Each stage is a function of the one before and of ``Settings``. What it makes lies in the clip's folder; its JSON is
 written last and holds the key of all that it was made from, so that what is there with the right key is done, and
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,22 +19,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kinjo.builder import estimators, footage, person, shots
+from kinjo.builder import estimators, files, footage, person, pose_files, shots, strip
 from kinjo.builder.errors import BuildError
 from kinjo.builder.sources import Clip
 from kinjo.motion import Motion
+from kinjo.repetitions import body_repetitions
 from kinjo.simulate import SITES, virtual_imu
 
 VERSION = 1
 """Of what the stages make: raised where the same settings give other bytes."""
 LEAST_FRAMES = 0.9
 """Share of a span's frames that have to decode."""
+FILES = "files"
+"""The estimator's name where there is none: poses lie beside the videos."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How clips are made. ``estimator``: ``mediapipe``, or the path or address of an RTMPose ONNX file with its
-    ``model_sha256``. ``least_pose``: share of the frames of a clip in which the person has to be seen."""
+    """How clips are made. ``estimator``: ``mediapipe``, ``files`` (``<video>.poses.json`` beside each), or the path or
+    address of an RTMPose ONNX file with its ``model_sha256``. ``least_pose``: share of the frames of a clip in which
+    the person has to be seen."""
 
     rate_hz: float = 30.0
     short_side: int = 480
@@ -71,11 +74,9 @@ class Outcome:
 def build(clip: Clip, folder: Path, settings: Settings) -> Outcome:
     """All stages of one clip; what is done is not done again. Never raises for what a video holds."""
     folder.mkdir(parents=True, exist_ok=True)
-    for left in folder.glob(".*.tmp"):  # of a process that was killed
-        left.unlink(missing_ok=True)
     facts: dict[str, Any] = {}
     try:
-        for stage in (cut, pose, sensors):
+        for stage in (cut, pose, sensors, seen):
             facts |= stage(clip, folder, settings)
     except BuildError as error:
         return Outcome(clip.id, "refused", str(error).replace(f"{folder}/", ""), facts)
@@ -89,18 +90,21 @@ def cut(clip: Clip, folder: Path, settings: Settings) -> dict[str, Any]:
     key = _key("cut", clip.source.sha256, clip.start_s, clip.end_s, rate, settings.short_side)
 
     def make() -> dict[str, Any]:
+        from av.video.reformatter import VideoReformatter
+
         small: list[NDArray[np.float32]] = []
 
-        def pictures() -> Iterator[footage.Picture]:
-            for picture in footage.frames(clip.source.path, clip.start_s, clip.end_s, rate, settings.short_side):
-                small.append(shots.thumbnail(picture))
-                size[:] = picture.shape[:2]
-                yield picture
+        def frames() -> Iterator[footage.Frame]:
+            scale = VideoReformatter()
+            for frame in footage.shown(clip.source.path, clip.start_s, clip.end_s, rate, settings.short_side):
+                small.append(shots.thumbnail(frame, scale))
+                size[:] = frame.height, frame.width
+                yield frame
 
         size = [0, 0]
         wanted = footage.expected(clip.start_s, clip.end_s, rate)
         try:
-            count = footage.encode(pictures(), folder / "clip.mp4", rate)
+            count = footage.encode(frames(), folder / "clip.mp4", rate)
         except BuildError:
             if small:
                 raise
@@ -112,7 +116,7 @@ def cut(clip: Clip, folder: Path, settings: Settings) -> dict[str, Any]:
         sizes = {"frames": count, "rate_hz": rate, "height": size[0], "width": size[1]}
         return {**sizes, "shots": len(found) + 1, "shot_start": first, "shot_stop": last}
 
-    facts = _done(folder / "cut.json", key, make)
+    facts = done(folder / "cut.json", key, make)
     seconds = (facts["shot_stop"] - facts["shot_start"]) / facts["rate_hz"]
     if seconds < settings.shortest_s:
         raise BuildError(
@@ -125,30 +129,35 @@ def cut(clip: Clip, folder: Path, settings: Settings) -> dict[str, Any]:
 def pose(clip: Clip, folder: Path, settings: Settings) -> dict[str, Any]:
     """``pose.npz``: the main person of the longest shot, in pixels and, where the estimator can, in metres."""
     made = json.loads((folder / "cut.json").read_text())
-    key = _key("pose", made["key"], settings.estimator, settings.model_sha256)
+    beside = pose_files.checksum(clip) if settings.estimator == FILES else settings.model_sha256
+    key = pose_key(made["key"], settings.estimator, beside)
 
     def make() -> dict[str, Any]:
         rate, first, last = made["rate_hz"], made["shot_start"], made["shot_stop"]
         span = (first / rate, last / rate)
-        seen = estimator(settings.estimator, settings.model_sha256)(
-            footage.frames(folder / "clip.mp4", *span, rate, settings.short_side)
-        )
+        if settings.estimator == FILES:
+            seen = pose_files.seen(clip, made, beside)
+        else:
+            seen = estimator(settings.estimator, settings.model_sha256)(
+                footage.frames(folder / "clip.mp4", *span, rate, settings.short_side)
+            )
         who = person.main_person(seen)
         if who is None:
             return {"pose": 0.0, "pose_full": 0.0, "skeleton": seen.skeleton}
         more = {} if who.world is None else {"world": who.world.astype(np.float32)}
         image, sure = who.image.astype(np.float32), who.confidence.astype(np.float32)
-        _arrays(folder / "pose.npz", image=image, confidence=sure, there=who.there, full=who.full, **more)
+        write_arrays(folder / "pose.npz", image=image, confidence=sure, there=who.there, full=who.full, **more)
         return {"pose": _share(who.there), "pose_full": _share(who.full), "skeleton": seen.skeleton}
 
-    facts = _done(folder / "pose.json", key, make)
+    facts = done(folder / "pose.json", key, make)
     if facts["pose"] < settings.least_pose:
         raise BuildError(f"a person in {facts['pose']:.0%} of the frames, expected {settings.least_pose:.0%}")
     return facts
 
 
 def sensors(clip: Clip, folder: Path, settings: Settings) -> dict[str, Any]:
-    """``motion.npz``: the canonical joints in the room, and what virtual sensors on them read; none of a 2-D pose."""
+    """``motion.npz``: the canonical joints in the room, what virtual sensors on them read, and how often a
+    movement comes again; nothing of that from a 2-D pose."""
     made, seen = (json.loads((folder / name).read_text()) for name in ("cut.json", "pose.json"))
     key = _key("sensors", seen["key"], settings.height_m, settings.field_deg, settings.imu_rate_hz, settings.placements)
 
@@ -170,11 +179,29 @@ def sensors(clip: Clip, folder: Path, settings: Settings) -> dict[str, Any]:
                 out |= {f"{placement}.acc": imu.acc, f"{placement}.gyro": imu.gyro, f"{placement}.missing": gone}
         missing = np.zeros(moved.positions.shape[:2], bool) if moved.missing is None else moved.missing
         single = {name: x if x.dtype == bool else x.astype(np.float32) for name, x in out.items()}
-        _arrays(folder / "motion.npz", positions=moved.positions.astype(np.float32), missing=missing, **single)
+        write_arrays(folder / "motion.npz", positions=moved.positions.astype(np.float32), missing=missing, **single)
         made_at = sorted(name.removesuffix(".acc") for name in out if name.endswith(".acc"))
-        return {"placements": made_at, "imu_rate_hz": settings.imu_rate_hz}
+        count = body_repetitions(moved.positions, moved.rate_hz, missing=moved.missing).count
+        return {"placements": made_at, "imu_rate_hz": settings.imu_rate_hz, "repetitions_seen": count}
 
-    return _done(folder / "motion.json", key, make)
+    return done(folder / "motion.json", key, make)
+
+
+def seen(clip: Clip, folder: Path, settings: Settings) -> dict[str, Any]:
+    """``strip.png``: frames with the skeleton, and what sensors read."""
+    cut, pose, moved = (json.loads((folder / f"{name}.json").read_text()) for name in ("cut", "pose", "motion"))
+
+    def make() -> dict[str, Any]:
+        with np.load(folder / "pose.npz") as kept:
+            image = kept["image"]
+        found = motion_of(folder)
+        readings = {} if found is None else found[1]
+        where = (folder / "clip.mp4", folder / "strip.png")
+        strip.draw(*where, cut, pose["skeleton"], image, readings, moved["imu_rate_hz"])
+        return {}
+
+    done(folder / "strip.json", _key("strip", moved["key"]), make)
+    return {}
 
 
 # ------------------------------------------------------------------------------------------------ shared
@@ -196,6 +223,11 @@ def motion_of(folder: Path) -> tuple[Motion, dict[str, NDArray[Any]]] | None:
     return Motion(out.pop("positions"), rate, missing=out.pop("missing")), out
 
 
+def pose_key(cut_key: str, estimator: str, sha256: str) -> str:
+    """Of what the pose stage makes of a cut: with the model's checksum, or that of the file of poses."""
+    return _key("pose", cut_key, estimator, sha256)
+
+
 def _key(*parts: Any) -> str:
     return hashlib.sha256(json.dumps([VERSION, *parts]).encode()).hexdigest()
 
@@ -204,7 +236,7 @@ def _share(there: NDArray[np.bool_]) -> float:
     return round(float(there.mean()), 4) if len(there) else 0.0
 
 
-def _done(path: Path, key: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def done(path: Path, key: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """The facts in ``path`` if they are of ``key``, else made and written there in one step. A refusal is kept too."""
     facts: Any = None
     with suppress(OSError, ValueError):
@@ -222,13 +254,11 @@ def _done(path: Path, key: str, make: Callable[[], dict[str, Any]]) -> dict[str,
 
 def write_json(path: Path, values: Any) -> None:
     """In one step, so that a file is whole or not there."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    with files.replaced(path) as temporary:
+        temporary.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-def _arrays(path: Path, **arrays: NDArray[Any]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
+def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
+    """As ``write_json``."""
+    with files.replaced(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
-    os.replace(temporary, path)

@@ -139,8 +139,9 @@ def encode(stream: Stream, size: VideoSize, path: Path) -> tuple[int, ...]:
     The file is complete and on the disk when this returns. Frames go through a few at a time.
     """
     import av
+    from av.video.reformatter import VideoReformatter
 
-    depth = stream.contract.quantity == "depth"
+    depth, scale = stream.contract.quantity == "depth", VideoReformatter()
     first = np.asarray(stream.values(0, 1))
     _check_frames(stream, first)
     height, width = size.of(*first.shape[1:3])
@@ -158,7 +159,7 @@ def encode(stream: Stream, size: VideoSize, path: Path) -> tuple[int, ...]:
             for picture in pictures:
                 frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "gray16le" if depth else "rgb24")
                 if not depth:
-                    frame = frame.reformat(width, height, "yuv420p", interpolation="AREA")
+                    frame = scale.reformat(frame, width, height, "yuv420p", interpolation="AREA", threads=1)
                 frame.pts, frame.time_base = index, 1 / rate
                 container.mux(track.encode(frame))
                 index += 1

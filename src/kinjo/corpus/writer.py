@@ -67,7 +67,7 @@ def write(
     root = Path(root)
     settings = {"video": None if video is None else asdict(video), "shard_mb": shard_mb, "origin": origin}
     _claim(root, resume)
-    with _locked(root), _bar(progress, total) as advance:
+    with locked(root), _bar(progress, total) as advance:
         log = _load_log(root, settings)
         out = _Writer(root, video, int(shard_mb * (1 << 20)), log)
         seen: set[str] = set()
@@ -109,7 +109,7 @@ def _claim(root: Path, resume: bool) -> None:
     if inhabited and not any((root / name).is_file() for name in (MANIFEST, JOURNAL, JOURNAL + ".tmp")):
         raise CorpusError(f"{root}: not empty, and not a corpus. Name a new or an empty folder.")
     if not resume:
-        with _locked(root):
+        with locked(root):
             for name in ("shards", "video"):
                 shutil.rmtree(root / name, ignore_errors=True)
             for name in (MANIFEST, RECORDINGS, JOURNAL):
@@ -117,8 +117,8 @@ def _claim(root: Path, resume: bool) -> None:
 
 
 @contextmanager
-def _locked(root: Path) -> Iterator[None]:
-    """One writer per corpus, where the system has file locks. The lock dies with its process."""
+def locked(root: Path) -> Iterator[None]:
+    """One process writes into ``root`` at a time, where the system has file locks. The lock dies with its process."""
     with (root / ".lock").open("w") as file:
         try:
             import fcntl
@@ -128,7 +128,7 @@ def _locked(root: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise CorpusError(f"{root}: another process is writing this corpus. Wait for it to end.") from error
+            raise CorpusError(f"{root}: another process is writing here. Wait for it to end.") from error
         yield
 
 

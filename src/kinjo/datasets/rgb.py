@@ -30,11 +30,16 @@ class Decoder:
         self._lock = threading.Lock()
         self._path: Path | None = None
         self._container: Any = None
+        self._scale: Any = None
         self._frames: Iterator[tuple[int, Any]] = iter(())
         self._next = 0
 
-    def read(self, path: Path, pts: NDArray[np.int64], size: tuple[int, int], start: int, stop: int) -> NDArray[Any]:
-        """Frames ``[start, stop)`` as uint8 (n, height, width, 3). ``pts``: the file's own time of each frame."""
+    def read(
+        self, path: Path, pts: NDArray[np.int64], given: tuple[int, int], size: tuple[int, int], start: int, stop: int
+    ) -> NDArray[Any]:
+        """Frames ``[start, stop)`` as uint8 (n, *size, 3). ``pts``: the file's own time of each frame, ``given`` its
+        height and width.
+        """
         out = np.empty((max(stop - start, 0), *size, 3), np.uint8)
         if len(out) == 0:
             return out
@@ -43,10 +48,10 @@ class Decoder:
             try:
                 if path != self._path or not 0 <= start - self._next <= AHEAD:
                     self._open(path, pts, start, seek=start > AHEAD)
-                filled = self._fill(out, start)
+                filled = self._fill(out, given, start)
                 if not filled and start > AHEAD:  # a jump may land behind the frame: go through the file then
                     self._open(path, pts, start, seek=False)
-                    filled = self._fill(out, start)
+                    filled = self._fill(out, given, start)
                 done = filled == len(out) and stop < len(pts)
             except (*_faults(), OSError, ValueError) as error:
                 raise DatasetError(str(path), "frames that decode", f"{error}", AGAIN) from error
@@ -57,15 +62,17 @@ class Decoder:
             raise DatasetError(str(path), f"{len(pts)} frames", f"{filled} of {start}..{stop - 1} decode", AGAIN)
         return out
 
-    def _fill(self, out: NDArray[Any], start: int) -> int:
+    def _fill(self, out: NDArray[Any], given: tuple[int, int], start: int) -> int:
         """Put the frames from ``start`` on into ``out``; gives how many there were."""
         filled = 0
         for index, frame in self._frames:
             self._next = index + 1
             if index >= start:
-                if index != start + filled or (frame.height, frame.width) != out.shape[1:3]:
+                if index != start + filled or (frame.height, frame.width) != given:
                     break
-                out[filled] = frame.to_ndarray(format="rgb24")
+                height, width = out.shape[1:3]
+                small = self._scale.reformat(frame, width, height, "rgb24", interpolation="AREA", threads=1)
+                out[filled] = small.to_ndarray()
                 filled += 1
                 if filled == len(out):
                     break
@@ -73,9 +80,11 @@ class Decoder:
 
     def _open(self, path: Path, pts: NDArray[np.int64], start: int, *, seek: bool) -> None:
         import av
+        from av.video.reformatter import VideoReformatter
 
         self.close()
         self._container = av.open(str(path))
+        self._scale = VideoReformatter()
         if seek:
             self._container.seek(int(pts[start]), stream=self._container.streams.video[0])
         self._path, self._next, self._frames = path, start, self._indexed(pts)
@@ -101,19 +110,22 @@ def _faults() -> tuple[type[Exception], ...]:
     return (FFmpegError,)
 
 
-def rgb_stream(name: str, path: Path, decoder: Decoder, *, whole: bool = False) -> Stream:
+def rgb_stream(
+    name: str, path: Path, decoder: Decoder, *, whole: bool = False, size: tuple[int, int] | None = None
+) -> Stream:
     """The video ``path`` as a stream of frames (n, height, width, 3) uint8 that begins at 0 s.
 
     The file's packets are counted here, without decoding, which shows a file that is cut off. Frames that are evenly
     spaced get a uniform clock at their own rate, others their own times. Raises ``DatasetError`` naming the file;
-    damage within a frame shows as one when it is read, or, with ``whole``, here: every frame is decoded then.
+    damage within a frame shows as one when it is read, or, with ``whole``, here: every frame is decoded then. Frames
+    come at the file's own size, or, made small as they are decoded, at ``size`` (height, width).
     """
     import av
 
     try:
         with av.open(str(path)) as container:
             track = container.streams.video[0]
-            base, told, size = track.time_base, track.frames, (track.height, track.width)
+            base, told, given = track.time_base, track.frames, (track.height, track.width)
             packets = [(p.pts, p.is_discard) for p in container.demux(track) if p.pts is not None and p.size]
             stamps = [stamp for stamp, discard in packets if not discard]  # an edit list may cut some off
         if whole:
@@ -122,10 +134,10 @@ def rgb_stream(name: str, path: Path, decoder: Decoder, *, whole: bool = False) 
         else:
             decoded = len(set(stamps))
     except (*_faults(), OSError, ValueError, IndexError) as error:
-        given = f"{error}" if not isinstance(error, IndexError) else "a file without video"
-        raise DatasetError(str(path), "a video file", given, AGAIN) from error
+        said = f"{error}" if not isinstance(error, IndexError) else "a file without video"
+        raise DatasetError(str(path), "a video file", said, AGAIN) from error
     pts = np.unique(np.array(stamps, np.int64))
-    if base is None or len(pts) < 2 or len(packets) < told or min(size) < 1:
+    if base is None or len(pts) < 2 or len(packets) < told or min(given) < 1:
         raise DatasetError(str(path), f"{max(told, 2)} frames", f"{len(packets)}", AGAIN)
     if decoded != len(pts):
         raise DatasetError(str(path), f"{len(pts)} frames that decode", f"{decoded}", AGAIN)
@@ -138,8 +150,10 @@ def rgb_stream(name: str, path: Path, decoder: Decoder, *, whole: bool = False) 
     if not RATES_HZ[0] <= rate <= RATES_HZ[1]:
         raise DatasetError(str(path), f"{RATES_HZ[0]:g} to {RATES_HZ[1]:g} frames per second", f"{rate:.4g}", AGAIN)
 
+    wanted = given if size is None else size
+
     def read(start: int, stop: int) -> NDArray[Any]:
-        return decoder.read(path, pts, size, start, stop)
+        return decoder.read(path, pts, given, wanted, start, stop)
 
     contract = Contract("video", "rgb", "uint8", rate, axes=())
     return Stream(name, contract, len(pts), read, times=None if even else times)

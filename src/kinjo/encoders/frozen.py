@@ -15,14 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Num
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from kinjo.encoders import kept
 from kinjo.encoders.hub import complete, fetched, quiet
 
 _PREPROCESSORS = ("preprocessor_config.json", "processor_config.json")
@@ -154,33 +151,6 @@ def load_vision(name: str) -> VisionEncoder:
         return VisionEncoder(name, tower, preprocess, clip=clip)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise ValueError(f"{name}: a '{config.model_type}' gives no features of images ({error})") from error
-
-
-def cached(encoder: VisionEncoder, windows: NDArray[np.number], folder: Path | None = None) -> NDArray[np.float32]:
-    """Features (n, t, dim) of windows (n, t, h, w, 3) of 0..255, kept on disk by encoder and content of the window.
-
-    Windows are read one by one, so a memory map will do. ``folder``: by default ``kinjo/vision`` in the user's
-    cache. Damaged files are made anew; processes may share it.
-    """
-    folder = kept.default_folder("vision") if folder is None else folder
-    own = kept.digest(encoder.name, kept.weights(encoder), repr(encoder.preprocess))
-    device = next(encoder.parameters()).device
-    out = np.zeros((len(windows), windows.shape[1], encoder.dim), np.float32)
-    training = encoder.training
-    encoder.eval()
-    try:
-        for i, window in enumerate(windows):
-            window = np.ascontiguousarray(window)
-            content = kept.digest(f"{window.dtype.str} {window.shape}", window.tobytes())
-            path = kept.place(folder, own, content)
-            if (known := kept.read(path, out.shape[1:])) is None:
-                with torch.inference_mode():
-                    known = encoder(torch.from_numpy(window).to(device)[None])[0].cpu().numpy()
-                kept.write(path, known)
-            out[i] = known
-    finally:
-        encoder.train(training)
-    return out
 
 
 def _preprocessor_file(name: str, local: bool) -> Mapping[str, Any]:

@@ -1,0 +1,106 @@
+"""Repetitions of made movements of known number; any number, tempo, direction and drift."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from kinjo.body import CANONICAL
+from kinjo.repetitions import body_repetitions, period, repetitions, smoothed
+
+RATE = 50.0
+
+
+def movement(count: int, seconds: float, channels: int = 3, seed: int = 0, uneven: float = 0.0) -> NDArray[np.float64]:
+    """``count`` times from rest to the far end and back, along a random direction, with noise."""
+    rng = np.random.default_rng(seed)
+    each = seconds * (1 + uneven * rng.uniform(-1, 1, count))
+    phase = np.concatenate([np.linspace(k, k + 1, round(RATE * s), endpoint=False) for k, s in enumerate(each)])
+    along = 0.5 - 0.5 * np.cos(2 * np.pi * phase) + 0.2 * np.sin(4 * np.pi * phase)
+    x = along[:, None] * rng.standard_normal(channels)
+    return x + 0.03 * rng.standard_normal(x.shape)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(3, 25), st.floats(0.8, 5.0), st.integers(1, 6), st.integers(0, 1000), st.floats(0.0, 0.15))
+def test_every_repetition_counts_once(count: int, seconds: float, channels: int, seed: int, uneven: float):
+    x = movement(count, seconds, channels, seed, uneven)
+    found = repetitions(x, RATE)
+    assert found.count == count
+    assert len(found.peaks_s) == count
+    assert (np.diff(found.peaks_s) > 0.3 * seconds).all()
+    assert found.period_s == pytest.approx(seconds, rel=0.25)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_few_count_as_ways_there_and_back(count: int):
+    assert repetitions(movement(count, 2.0), RATE).count == count
+
+
+def test_a_way_back_counts_when_it_has_arrived():
+    x = movement(1, 3.0)
+    assert repetitions(x[:80], RATE).count == 0
+    assert repetitions(x[:120], RATE).count == 0
+    assert repetitions(x, RATE).count == 1
+    assert repetitions(np.concatenate([x, x[:70]]), RATE).count == 1
+
+
+def test_smaller_repetitions_count_too():
+    x = movement(12, 2.0) * np.linspace(1.0, 0.4, 1200)[:, None]
+    assert repetitions(x + np.linspace(0, 3, 1200)[:, None], RATE).count == 12
+
+
+@pytest.mark.parametrize(
+    "x",
+    [np.zeros((500, 3)), np.ones((3, 2)), np.zeros((0, 3)), np.full((100, 2), np.nan), np.full((400, 1), 9.81)],
+)
+def test_rest_and_nothing_are_no_repetitions(x: NDArray[np.float64]):
+    assert repetitions(x, RATE).count == 0
+
+
+def test_gaps_and_what_is_not_a_number_are_bridged():
+    x, gone = movement(8, 2.0), np.zeros(800, bool)
+    gone[[5, 100, 101, 102, 420, 799]] = True
+    damaged = np.where(gone[:, None], np.nan, x)
+    assert repetitions(damaged, RATE).count == 8
+    assert repetitions(np.where(gone[:, None], 1e9, x), RATE, missing=gone).count == 8
+
+
+def test_less_than_the_least_is_no_movement():
+    x = 0.01 * movement(8, 2.0)
+    assert repetitions(x, RATE).count == 8
+    assert repetitions(x, RATE, least=0.5).count == 0
+
+
+def body(count: int) -> NDArray[np.float64]:
+    """A walking room with a body whose hands go up and down; metres."""
+    n = len(movement(count, 2.0))
+    out = np.zeros((n, len(CANONICAL.joints), 3)) + np.linspace(0, 9, n)[:, None, None]
+    hand = CANONICAL.joints.index("left_wrist")
+    out[:, hand, 1] += 0.5 * (1 - np.cos(2 * np.pi * np.arange(n) / (2.0 * RATE)))
+    return out
+
+
+def test_a_body_is_counted_about_its_hips():
+    x, gone = body(6), np.zeros((600, 17), bool)
+    assert body_repetitions(x, RATE).count == 6
+    gone[50:55] = True
+    gone[:, CANONICAL.joints.index("left_ankle")] = True
+    assert body_repetitions(np.where(gone[..., None], np.nan, x), RATE, missing=gone).count == 6
+    assert body_repetitions(x, RATE, missing=np.ones((600, 17), bool)).count == 0
+    assert body_repetitions(0.05 * x, RATE).count == 0
+
+
+def test_smoothing_keeps_lines_and_length():
+    x = np.linspace(0, 1, 40)[:, None]
+    assert smoothed(x, 3.0).shape == x.shape
+    np.testing.assert_allclose(smoothed(x, 3.0)[12:-12], x[12:-12], atol=1e-12)
+    np.testing.assert_allclose(smoothed(np.ones((5, 2)), 50.0), np.ones((5, 2)))
+    assert smoothed(x, 0.0) is x
+
+
+def test_noise_has_no_period():
+    assert period(smoothed(np.random.default_rng(1).standard_normal((400, 2)), 0.5), 10.0) is None
