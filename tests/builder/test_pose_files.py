@@ -59,7 +59,7 @@ def folder(tmp_path: Path) -> Path:
     root = tmp_path / "videos"
     root.mkdir()
     grey = lambda k, h, w: _videos.picture(20, h, w)  # noqa: E731
-    dark = lambda k, h, w: np.full((h, w, 3), 0 if k >= 20 else 84, np.uint8)  # noqa: E731
+    dark = lambda k, h, w: np.full((h, w, 3), 0 if k >= 20 else 12, np.uint8)  # noqa: E731
     _videos.write(root / "01_workout.mp4", 200, chapters=SPANS, show=grey)
     _videos.write(root / "alone.mp4", 75, show=lambda k, h, w: _videos.picture(30, h, w))
     _videos.write(root / "dark.mp4", 75, show=dark)
@@ -260,6 +260,7 @@ def test_what_is_no_file_of_poses_is_a_reason(folder: Path, body: tuple[np.ndarr
     pose_json.write(early, folder / "alone.poses.json")
     found = run.build([folder / "alone.mp4"], tmp_path / "out", settings, workers=0, progress=False).refused
     assert "no pose between 2.0 and 2.9 s" in found["alone___0"]
+    (folder / "alone.chapters.csv").unlink()
     outside = poses((body[0], body[1] + 500.0))
     assert "outside the picture of 64 x 48" in said(folder, tmp_path / "more", outside)
 
