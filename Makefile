@@ -66,7 +66,7 @@ labels: .venv/.with-dev  ## remake the table of known labels, after a change of 
 
 # The +cpu of a local wheel is cut off: elsewhere the same version has another build.
 pins: .venv/.made  ## renew constraints.txt
-	$(BIN)/uv pip compile pyproject.toml --extra all --extra dev --extra docs --upgrade --quiet --no-annotate --no-header -o .venv/pins
+	$(BIN)/uv pip compile pyproject.toml --extra all --extra dev --extra docs --extra ray --upgrade --quiet --no-annotate --no-header -o .venv/pins
 	(grep '^#' constraints.txt; sed 's/+cpu//' .venv/pins) > .venv/constraints && mv .venv/constraints constraints.txt
 
 clean:  ## remove what make and the tools made

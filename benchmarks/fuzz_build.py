@@ -246,7 +246,7 @@ def _end(case: Case, rows: list[dict[str, str]], videos: Path, out: Path, wrong:
     mine = sum(row["file"].startswith("bad.") for row in rows)
     wrong |= {
         "crash": next((row["reason"] for row in rows if sources.UNEXPECTED in row["reason"]), ""),
-        "ended": "" if any(r["id"] == "good___0" and r["status"] == "kept" for r in rows) else "good.mp4 is not kept",
+        "ended": "" if any(r["id"] == "good___0" and _fair(r, case) for r in rows) else "good.mp4 is not kept",
         "unescaped": "".join(page.wrong[:1]),
     }
     if found != wanted or len({row["id"] for row in rows}) != len(rows):
@@ -260,6 +260,11 @@ def _end(case: Case, rows: list[dict[str, str]], videos: Path, out: Path, wrong:
     bad = [(end, text) for end, text in wrong.items() if text]
     reason = next((row["reason"] for row in told if row["status"] != "kept"), "")
     return {"end": bad[0][0] if bad else "kept" if kept else "refused", "said": bad[0][1][:500] if bad else reason}
+
+
+def _fair(row: dict[str, str], case: Case) -> bool:
+    """Whether the good video is kept, or the case's estimator, which looks at it too, sees nobody."""
+    return row["status"] == "kept" or (case.estimator != "one" and row["reason"].startswith("a person in"))
 
 
 def _changes(before: dict[str, str], after: dict[str, str]) -> str:

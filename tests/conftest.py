@@ -58,6 +58,18 @@ def fuzz() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def hostile() -> ModuleType:
+    """Makers of folders of videos that want harm."""
+    return _benchmark("_hostile")
+
+
+@pytest.fixture(scope="session")
+def fuzz_build() -> ModuleType:
+    """The benchmark that builds them."""
+    return _benchmark("fuzz_build")
+
+
+@pytest.fixture(scope="session")
 def gym_corpus(tmp_path_factory: pytest.TempPathFactory):
     """A tiny corpus of the simulated gym, to be read by all and changed by none."""
     import _gym_corpus
