@@ -60,6 +60,21 @@ def test_a_two_dimensional_pose_has_no_sensors_and_stays_a_pose(videos: Path, tm
     assert (contract.units, contract.skeleton, contract.axes) == ("px", "coco17", ("x", "y"))
 
 
+def test_features_and_poses_of_a_build(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from kinjo.builder import features
+
+    assert run("build", "videos", videos, "-o", tmp_path / "out", "--workers", 0)[0] == 0
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(features, "make", lambda *a, **more: asked.append((*a, more["rate_hz"])) or ["star-jumps___0"])
+    code, out, _ = run("build", "features", tmp_path / "out", "--vision", "some/model", "--rate", 2, "--json")
+    assert (code, json.loads(out.splitlines()[-1])) == (0, {"clips": ["star-jumps___0"]})
+    assert asked == [(tmp_path / "out", "some/model", "minilm", 2.0)]
+    code, out, _ = run("build", "poses", tmp_path / "out", "--to", videos, "--json")
+    assert (code, json.loads(out.splitlines()[-1])["clips"]) == (0, {"star jumps.poses.json": 1})
+    words = ("build", "videos", videos, "-o", tmp_path / "again", "--workers", 0, "--estimator", "files")
+    assert "1 clips kept, 0 refused" in run(*words)[1]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -1,4 +1,4 @@
-"""Hostile folders through a whole build: one of each kind of ``make bench-fuzz-build``, and that its judge sees harm."""
+"""Hostile folders through a whole build: one of each kind of ``make bench-fuzz-build``; and its judge sees harm."""
 
 import socket
 from collections.abc import Callable, Iterator
