@@ -76,7 +76,7 @@ def contracts(windows: Windows, rows: NDArray[Any] | None = None) -> dict[str, d
     known = [windows.corpus.entries[i] for i in np.unique(index.recording)]
     seconds = index.end_s - index.start_s
     for slot in slots(windows.inputs):
-        fitting = (next((s.contract for s in entry.streams if slot.fits(s)), None) for entry in known)
+        fitting = (next((s.contract for s in entry.streams if slot.fits(s.contract)), None) for entry in known)
         used = [contract for contract in fitting if contract is not None]
         out[slot.key] = {
             "modality": slot.modality,
