@@ -319,11 +319,15 @@ def test_answers_do_not_depend_on_how_many_are_asked_at_once(windows: Windows, h
     assert whole.shape == (30, 3)
     assert whole.min() >= 0
     assert whole.max() <= 3
-    np.testing.assert_array_equal(learn.answer(model, features, support, query, chunk=1), whole)
+    alone = learn.answer(model, features, support, query, chunk=1)
     in_parts = learn.features(model, windows, batch_size=5)
     with torch.inference_mode():
         scores = [model.scores(f, torch.as_tensor(support), torch.as_tensor(query)) for f in (features, in_parts)]
     torch.testing.assert_close(scores[0], scores[1], rtol=1e-4, atol=1e-4)
+    first, second = scores[0].topk(2, 1).values.unbind(1)
+    sure = (first - second > 1e-5).numpy()  # an untrained model has near ties, which rounding decides
+    assert sure.mean() > 0.5
+    np.testing.assert_array_equal(alone[sure], whole[sure])
     rows = np.array([3, 9, 4, 1, 20, 7])
     some = learn.features(model, windows, rows, batch_size=4, modalities=["imu", "pose"])
     assert set(some.vectors) == {"imu", "pose"}
