@@ -90,6 +90,7 @@ def built(videos: list[Path], out: Path) -> tuple[float, float]:
 
 def without_all_but_poses(out: Path) -> Path:
     """A build's folder as it would be if only the poses had been computed."""
+    shutil.rmtree(out / "corpus")
     for path in sorted(out.rglob("*"), reverse=True):
         if path.is_file() and path.name not in (*POSES, "build.json"):
             path.unlink()

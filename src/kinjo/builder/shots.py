@@ -17,18 +17,17 @@ LEAST, TIMES = 0.10, 5.0
 AROUND = 15
 
 
-def thumbnail(frame: Frame, scale: Any) -> NDArray[np.float32]:
-    """(24, 24, 3) means of a frame's cells, 0 to 1. ``scale``: PyAV's reformatter, one for all frames of a clip."""
-    small = scale.reformat(frame, SIDE, SIDE, "rgb24", interpolation="AREA", threads=1)
-    return small.to_ndarray().astype(np.float32) / 255.0
+def thumbnail(frame: Frame, scale: Any) -> NDArray[np.uint8]:
+    """(24, 24, 3) means of a frame's cells. ``scale``: PyAV's reformatter, one for all frames of a clip."""
+    return scale.reformat(frame, SIDE, SIDE, "rgb24", interpolation="AREA", threads=1).to_ndarray()
 
 
-def cuts(thumbnails: NDArray[np.floating]) -> list[int]:
+def cuts(thumbnails: NDArray[np.uint8]) -> list[int]:
     """The first frame of each shot but the first, of ``thumbnails`` (frames, 24, 24, 3).
 
     A flash is no cut: what comes three frames after a cut differs from what was before it, and from two frames earlier.
     """
-    x = np.asarray(thumbnails, np.float32)
+    x = thumbnails.astype(np.float32) / 255.0
     if len(x) < 3:
         return []
     change = np.abs(np.diff(x, axis=0)).mean((1, 2, 3))

@@ -92,26 +92,28 @@ def cut(clip: Clip, folder: Path, settings: Settings) -> dict[str, Any]:
     def make() -> dict[str, Any]:
         from av.video.reformatter import VideoReformatter
 
-        small: list[NDArray[np.float32]] = []
+        wanted, count = footage.expected(clip.start_s, clip.end_s, rate), 0
+        # one array: small ones among the frames, which come and go, would break the heap into pieces (10 GiB in a clip
+        # of nine minutes)
+        small = np.empty((wanted, shots.SIDE, shots.SIDE, 3), np.uint8)
 
         def frames() -> Iterator[footage.Frame]:
             scale = VideoReformatter()
-            for frame in footage.shown(clip.source.path, clip.start_s, clip.end_s, rate, settings.short_side):
-                small.append(shots.thumbnail(frame, scale))
+            shown = footage.shown(clip.source.path, clip.start_s, clip.end_s, rate, settings.short_side)
+            for k, frame in enumerate(shown):
+                small[k] = shots.thumbnail(frame, scale)
                 size[:] = frame.height, frame.width
                 yield frame
 
         size = [0, 0]
-        wanted = footage.expected(clip.start_s, clip.end_s, rate)
         try:
             count = footage.encode(frames(), folder / "clip.mp4", rate)
         except BuildError:
-            if small:
+            if any(size):
                 raise
-            count = 0
         if count < LEAST_FRAMES * wanted:
             raise BuildError(f"{count} of {wanted} frames decode: the video is damaged or cut off there")
-        found = shots.cuts(np.asarray(small))
+        found = shots.cuts(small[:count])
         first, last = shots.longest(found, count)
         sizes = {"frames": count, "rate_hz": rate, "height": size[0], "width": size[1]}
         return {**sizes, "shots": len(found) + 1, "shot_start": first, "shot_stop": last}
