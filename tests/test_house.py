@@ -26,7 +26,7 @@ HEAVY = {
 }
 GROUND = {
     "recording", "checks", "body", "signal", "timeline", "motion", "vary", "spline", "sensors",
-    "simulate", "energy", "sync", "runtime", "excerpt", "live", "repetitions",
+    "simulate", "energy", "sync", "runtime", "excerpt", "live", "classes", "repetitions",
 }  # fmt: skip
 """Modules of floor 1."""
 GUESTS = {

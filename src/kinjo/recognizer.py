@@ -1,0 +1,165 @@
+"""A joint space that recognises: classes learnt on top of a checkpoint, kept in it, and loaded as ``runtime.Model``.
+
+``runtime.Model`` recognises, is taught and streams without PyTorch; here are its embeddings, and what a corpus teaches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from kinjo import joint
+from kinjo.batches import Windows, cut, slots
+from kinjo.classes import Classes, calibrated, learnt
+from kinjo.corpus import Corpus
+from kinjo.encoders import Input, VideoInput
+from kinjo.excerpt import Slot
+from kinjo.live import Batch, Plan, Smoothing
+from kinjo.methods import mujo
+from kinjo.nn import checkpoint
+from kinjo.recipe import Recipe
+from kinjo.runtime import Embed, Model
+from kinjo.timeline import Timeline
+
+SMOOTHINGS = tuple(
+    Smoothing(enter, max(enter - 0.15, 0.05), lasting, smooth)
+    for enter, lasting, smooth in product((0.3, 0.4, 0.5, 0.6), (0.0, 2.0, 4.0), (0.0, 3.0, 5.0))
+)
+"""Of which the one with the best events on validation recordings is taken."""
+
+
+def plan_of(recipe: Recipe, contracts: Mapping[str, Mapping[str, Any]]) -> Plan:
+    """The windows that a checkpoint reads: as long as in training, by half overlapping where training cut segments."""
+    wanted: list[Slot] = []
+    for slot in slots(recipe.inputs):
+        if slot.modality == "video":
+            continue
+        gravity = contracts.get(slot.key, {}).get("gravity", [])
+        wanted.append(replace(slot, gravity=gravity[0] if len(gravity) == 1 else None))
+    length, hop = recipe.windows.length_s, recipe.windows.hop_s
+    if length <= 0:
+        seconds = [c["seconds"] for c in contracts.values() if c.get("seconds")]
+        length = float(np.mean(seconds)) if seconds else 5.0
+        hop = length / 2
+    return Plan(tuple(wanted), length, hop)
+
+
+def embedder(model: mujo.MuJo) -> Embed:
+    """Batches of windows to unit vectors (windows, d): the mean of the modalities that a window has."""
+    inputs: dict[str, Input] = {k: s for k, s in model.config.inputs.items() if not isinstance(s, VideoInput)}
+    device = next(model.parameters()).device
+
+    @torch.inference_mode()
+    def embed(batch: Batch) -> NDArray[np.float32]:
+        given: dict[str, torch.Tensor] = {}
+        for key, spec in inputs.items():
+            if key in batch:
+                gone = torch.from_numpy(np.ascontiguousarray(batch[f"{key}.missing"]))
+                x = torch.from_numpy(np.ascontiguousarray(batch[key], np.float32))
+                given[key], given[f"{key}.missing"] = spec.prepare(x, gone).to(device), gone.to(device)
+        return fused(model.embed(given)).cpu().numpy()
+
+    return embed
+
+
+def fused(vectors: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """One unit vector a row of those of the modalities that it has; zero where it has none."""
+    return F.normalize(torch.stack(list(vectors.values())).sum(0), dim=1)
+
+
+def fingerprint(tensors: Mapping[str, torch.Tensor]) -> str:
+    """Tells these weights from any others."""
+    made = hashlib.sha256()
+    for name in sorted(tensors):
+        made.update(name.encode() + tensors[name].detach().cpu().contiguous().numpy().tobytes())
+    return made.hexdigest()[:16]
+
+
+# ------------------------------------------------------------------------------------------------ from a corpus
+def learn(path: Path, store: Corpus, train: Iterable[str], validation: Iterable[str]) -> Model:
+    """A model that knows the labels of a corpus: classes from the recordings ``train``, by the joint space in ``path``.
+
+    Nothing is trained. How sure an answer is, what is unknown, and how scores become spans are chosen on the
+    recordings ``validation``, of other people. ``ValueError`` where these lack two labels or windows.
+    """
+    model, recipe, header = _opened(path)
+    x, labels = _vectors(model, recipe, store, train)
+    y, others = _vectors(model, recipe, store, chosen := list(validation))
+    if not len(x) or not len(y):
+        raise ValueError("no windows to learn classes from: recordings of training and of validation are needed")
+    classes = calibrated(learnt(x, labels), y, others)
+    made = Model(_plan(recipe, header), embedder(model), classes, id=fingerprint(model.state_dict()))
+    made.smoothing = _smoothing(made, [store.recording(id) for id in chosen])
+    return made
+
+
+def _vectors(
+    model: mujo.MuJo, recipe: Recipe, store: Corpus, ids: Iterable[str]
+) -> tuple[NDArray[np.float32], NDArray[np.str_]]:
+    """Vectors and labels of the windows of recordings; windows that lack everything are left out."""
+    inputs = {key: spec for key, spec in recipe.inputs.items() if not isinstance(spec, VideoInput)}
+    windows = Windows(store, cut(store, ids, recipe), inputs)
+    found = joint.embed(model, windows)
+    if not found:
+        return np.zeros((0, model.config.joint_dim), np.float32), np.zeros(0, str)
+    x = fused({m: torch.from_numpy(z) for m, z in found.items()}).numpy()
+    there = np.linalg.norm(x, axis=1) > 0.5
+    return x[there], windows.index.label_names.astype(str)[there]
+
+
+def _smoothing(model: Model, recordings: Iterable[Any]) -> Smoothing:
+    """Of ``SMOOTHINGS`` the one whose spans match those of the recordings best."""
+    pairs = []
+    for recording in recordings:
+        truth = Timeline.from_segments([s for s in recording.segments if s.label])
+        pairs.append((model.recognize(recording), truth))
+
+    def f1(how: Smoothing) -> float:
+        counts = np.sum([found.rethreshold(**asdict(how)).matches(truth) for found, truth in pairs], axis=0)
+        return float(2 * counts[0] / max(1, counts[1] + counts[2]))
+
+    return max(SMOOTHINGS, key=f1)
+
+
+# ------------------------------------------------------------------------------------------------ files
+def save(model: Model, joint_space: Path, out: Path) -> None:
+    """The joint space and what ``model`` knows on top of it in one checkpoint, ``out``."""
+    tensors, header = checkpoint.load(_file(joint_space))
+    told = {"classes": model.classes.to_dict(), "smoothing": asdict(model.smoothing)}
+    checkpoint.save(out, tensors, header | {"recognise": told})
+
+
+def load(path: Path) -> Model:
+    """The model in a checkpoint that ``save`` wrote. ``CheckpointError`` for a joint space without classes."""
+    model, recipe, header = _opened(path)
+    told = header.get("recognise")
+    if told is None:
+        raise checkpoint.CheckpointError(f"{path}: a joint space without classes: learn them from a labelled corpus")
+    classes, smoothing = Classes.from_dict(told["classes"]), Smoothing(**told["smoothing"])
+    return Model(_plan(recipe, header), embedder(model), classes, smoothing, fingerprint(model.state_dict()))
+
+
+def _opened(path: Path) -> tuple[mujo.MuJo, Recipe, dict[str, Any]]:
+    model, recipe, header = joint.load(path)
+    if not isinstance(model, mujo.MuJo):
+        raise checkpoint.CheckpointError(
+            f"{path}: a fine-tuned classifier, which cannot be taught: name the joint space that 'kinjo pretrain' wrote"
+        )
+    return model, recipe, header
+
+
+def _plan(recipe: Recipe, header: Mapping[str, Any]) -> Plan:
+    return plan_of(recipe, header.get("contracts", {}))
+
+
+def _file(path: Path) -> Path:
+    return path / "model.safetensors" if path.is_dir() else path

@@ -1,0 +1,166 @@
+"""A model that recognises, learns and streams with NumPy alone, whatever computes its embeddings.
+
+``Model`` joins what every form of a model shares: the windows that it reads (``live.Plan``), a function from a batch of
+them to embeddings (PyTorch in ``recognizer``, ONNX Runtime here), the classes in their space (``classes``) and how
+scores become spans.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinjo.classes import Classes
+from kinjo.live import Batch, Live, Plan, Smoothing, Windows, recognize
+from kinjo.recording import Contract, Recording
+from kinjo.timeline import Timeline
+
+Embed = Callable[[Batch], NDArray[np.float32]]
+"""A batch of windows (see ``live``) to vectors (windows, d) of the joint space; of a modality that is not there nothing
+is read."""
+FORMAT = 1
+"""Of the profile file."""
+LEAST_SHARE = 0.5
+"""An example has to fill this share of a window."""
+
+
+class ProfileError(ValueError):
+    """A profile is damaged, newer than this kinjo, or of another model. Says what to do."""
+
+
+@dataclass
+class Model:
+    """``id`` tells the weights: a profile taught to another model means nothing to this one."""
+
+    plan: Plan
+    embed: Embed
+    classes: Classes
+    smoothing: Smoothing = field(default_factory=Smoothing)
+    id: str = ""
+    _before: list[Classes] = field(default_factory=list)
+
+    # -------------------------------------------------------------------------------------------- recognise
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The activities that it knows now."""
+        return self.classes.named
+
+    def score(self, batch: Batch) -> NDArray[np.float64]:
+        """Probabilities of the ``labels`` (windows, labels); the rest to 1 is unknown."""
+        return self.classes.probabilities(self.embed(batch))
+
+    def recognize(self, recording: Recording) -> Timeline:
+        """What is done in a recording over time. ``ContractError`` where it has no stream that the model reads."""
+        if not self.labels:
+            raise ValueError("this model knows no activity yet: teach it one")
+        return recognize(recording, self.plan, self.score, self.labels, self.smoothing)
+
+    def live(self, contracts: Mapping[str, Contract], *, late_s: float = 0.0, wait_s: float = 1.0) -> Live:
+        """Recognition while samples of streams with these ``contracts`` come: see ``live.Live``."""
+        if not self.labels:
+            raise ValueError("this model knows no activity yet: teach it one")
+        return Live(self.plan, contracts, self.score, self.labels, self.smoothing, late_s, wait_s)
+
+    def embeddings(self, recording: Recording) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Times (windows, 2) in seconds and vectors (windows, d) of all windows of a recording."""
+        contracts = {name: stream.contract for name, stream in recording.streams.items()}
+        times: list[NDArray[np.float64]] = []
+        vectors: list[NDArray[np.float32]] = []
+        windows = Windows(self.plan, contracts, wait_s=np.inf)
+
+        def take(some: Any) -> None:
+            for when, batch in some:
+                times.append(when)
+                vectors.append(self.embed(batch))
+
+        for name in dict.fromkeys(windows.streams.values()):
+            stream = recording.streams[name]
+            values = np.array(stream.values(), np.float32)
+            values[stream.mask()] = np.nan
+            clock = None if stream.times is None else stream.clock()
+            take(windows.push(name, values, clock, start_s=stream.start_s))
+            take(windows.end(name))
+        take(windows.finish())
+        d = len(self.classes.space.mean)
+        return (
+            np.concatenate(times) if times else np.zeros((0, 2)),
+            np.concatenate(vectors) if vectors else np.zeros((0, d), np.float32),
+        )
+
+    # -------------------------------------------------------------------------------------------- learn and forget
+    def teach(self, name: str, examples: Recording | Sequence[Recording]) -> int:
+        """Know an activity by recordings that show it from beginning to end; the number of windows they gave.
+
+        Nothing is trained. An activity of that name gets more examples. ``ValueError`` for one that is too short.
+        """
+        some = [examples] if isinstance(examples, Recording) else list(examples)
+        if not some:
+            raise ValueError(f"teach '{name}' by an example or more")
+        found = [self.embeddings(one)[1] for one in some]
+        for one, vectors in zip(some, found, strict=True):
+            if not len(vectors):
+                least = LEAST_SHARE * self.plan.length_s
+                raise ValueError(
+                    f"example '{one.id}' of {one.duration_s:.1f} s is too short or lacks samples: "
+                    f"at least {least:.1f} s of '{name}' are needed, {self.plan.length_s:.0f} s and more are better"
+                )
+        classes = self.classes
+        for vectors in found:
+            classes = classes.taught(name, vectors)
+        self._change(classes)
+        return sum(map(len, found))
+
+    def forget(self, name: str) -> None:
+        """Know an activity no more. ``KeyError`` for one that is not known."""
+        self._change(self.classes.without(name))
+
+    def undo(self) -> bool:
+        """Take back the last ``teach`` or ``forget``; whether there was one."""
+        if not self._before:
+            return False
+        self.classes = self._before.pop()
+        return True
+
+    def _change(self, classes: Classes) -> None:
+        self._before.append(self.classes)
+        self.classes = classes
+
+    # -------------------------------------------------------------------------------------------- profiles
+    def save_profile(self, path: Path | str) -> None:
+        """What it knows now, in a small JSON file; atomic."""
+        path = Path(path)
+        told = self.classes.to_dict()
+        told.pop("space")
+        temporary = path.with_name(f".{path.name}.tmp")
+        temporary.write_text(json.dumps({"format": FORMAT, "model": self.id, **told}), encoding="utf-8")
+        os.replace(temporary, path)
+
+    def load_profile(self, path: Path | str) -> None:
+        """Know what a profile knows, and nothing else. ``ProfileError`` for one of another model or kinjo."""
+        path = Path(path)
+        try:
+            told = json.loads(path.read_text(encoding="utf-8"))
+            if told["format"] != FORMAT:
+                raise ProfileError(f"{path}: profile format {told['format']}, this kinjo reads {FORMAT}: upgrade kinjo")
+            if told["model"] != self.id:
+                raise ProfileError(
+                    f"{path}: taught to model {told['model'] or '(none)'}, this is {self.id or '(none)'}: "
+                    "use that model, or teach this one anew"
+                )
+            means = np.asarray(told["means"], np.float64).reshape(len(told["names"]), self.classes.space.axes.shape[1])
+            names, examples = tuple(map(str, told["names"])), np.asarray(told["examples"], np.float64)
+            classes = replace(self.classes, names=names, means=means, examples=examples)
+        except ProfileError:
+            raise
+        except FileNotFoundError:
+            raise ProfileError(f"{path}: no such profile: 'kinjo teach' writes one") from None
+        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+            raise ProfileError(f"{path}: no profile of kinjo's ({error}): teach it again") from error
+        self._change(classes)

@@ -1,0 +1,174 @@
+"""From a joint space to a model that recognises, is taught, forgets and streams; profiles are of one model alone."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kinjo import corpus, joint, recognizer
+from kinjo.batches import Windows, cut
+from kinjo.corpus import Corpus
+from kinjo.datasets import gym
+from kinjo.encoders import SensorInput
+from kinjo.methods import mujo
+from kinjo.nn import checkpoint
+from kinjo.recipe import Augment, Cut, Recipe
+from kinjo.recording import ContractError, Recording, Stream
+from kinjo.runtime import Model, ProfileError
+from kinjo.sensors import WATCH
+from kinjo.timeline import Timeline
+from kinjo.train import Schedule
+
+LEARNT, TAUGHT = ("squat", "jumping jack", "biceps curl"), "lateral raise"
+INPUTS = {q: SensorInput(q, samples=64, slots=8, placement="right_wrist") for q in ("acc", "gyro")}
+RECIPE = Recipe(
+    "small", INPUTS, mujo.Config(INPUTS, dim=32, depth=1, heads=2, joint_dim=32), method="mujo",
+    pretrain=Schedule(steps=120, batch_size=32, lr=3e-3, warmup_steps=10), windows=Cut(3.0, 1.0),
+    objective=mujo.Objective({"supervised": 1.0, "views": 1.0}, drop=0.0), augment=Augment(20.0, warp=0.1, crop=0.05),
+)  # fmt: skip
+
+
+def session(person: int, names: tuple[str, ...], seconds: float = 60.0) -> Recording:
+    return gym.record(person, seconds=seconds, names=names, sensors={"right_wrist": WATCH})
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    made = (session(p, LEARNT) for p in range(14))
+    return corpus.write(made, tmp_path_factory.mktemp("gym") / "corpus", progress=False)
+
+
+@pytest.fixture(scope="module")
+def saved(store: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A joint space of ten people with what it learnt, calibrated on four others."""
+    out = tmp_path_factory.mktemp("run")
+    ids = store.recordings
+    windows = Windows(store, cut(store, ids[:10], RECIPE), RECIPE.inputs)
+    source = joint.Source(windows, np.arange(len(windows)), labels=True)
+    joint.pretrain(RECIPE, [source], out / "space", progress=False)
+    model = recognizer.learn(out / "space", store, ids[:10], ids[10:])
+    recognizer.save(model, out / "space", out / "small.safetensors")
+    return out / "small.safetensors"
+
+
+@pytest.fixture
+def model(saved: Path) -> Model:
+    return recognizer.load(saved)
+
+
+def shown(recording: Recording, name: str) -> Recording:
+    """The part of a recording in which a movement is done first."""
+    part = next(s for s in recording.segments if s.label == name)
+    cut_ = {}
+    for key, s in recording.streams.items():
+        a, b = s.between(part.start_s, part.end_s)
+        if s.contract.modality == "imu":
+            cut_[key] = Stream.of(key, s.contract, np.asarray(s.values(a, b)), missing=s.mask(a, b))
+    return Recording("example", cut_)
+
+
+def seconds_f1(found: Timeline, truth: Timeline, name: str) -> float:
+    names, seconds = found.confusion(truth)
+    i = names.index(name)
+    return float(2 * seconds[i, i] / (seconds[i].sum() + seconds[:, i].sum()))
+
+
+def test_it_recognises_people_whom_it_never_saw(model: Model):
+    assert model.labels == tuple(sorted(LEARNT))
+    right = total = 0.0
+    for person in range(100, 104):
+        recording = session(person, LEARNT)
+        names, seconds = model.recognize(recording).confusion(Timeline.from_segments(recording.segments))
+        keep = [names.index(n) for n in LEARNT]
+        right, total = right + seconds[keep, keep].sum(), total + seconds[keep].sum()
+    assert right / total > 0.7
+
+
+def test_one_example_teaches_and_nothing_is_unlearnt(model: Model, saved: Path):
+    example = shown(session(200, (TAUGHT,)), TAUGHT)
+    assert model.teach(TAUGHT, example) >= 1
+    assert TAUGHT in model.labels
+    recordings = [session(p, (*LEARNT[:2], TAUGHT), 90.0) for p in range(300, 306)]
+    f1 = [
+        seconds_f1(model.recognize(r), Timeline.from_segments(r.segments), TAUGHT)
+        for r in recordings if any(s.label == TAUGHT for s in r.segments)
+    ]  # fmt: skip
+    assert np.mean(f1) > 0.5
+    before = recognizer.load(saved).recognize(recordings[0])
+    model.forget(TAUGHT)
+    assert model.recognize(recordings[0]).segments == before.segments
+    assert model.undo()
+    assert TAUGHT in model.labels
+    assert model.undo()
+    assert TAUGHT not in model.labels
+    assert not model.undo()
+    with pytest.raises(KeyError, match="no activity 'lateral raise'"):
+        model.forget(TAUGHT)
+
+
+def test_profiles_are_small_and_of_one_model(model: Model, saved: Path, tmp_path: Path):
+    example = shown(session(200, (TAUGHT,)), TAUGHT)
+    model.teach(TAUGHT, example)
+    path = tmp_path / "mine.json"
+    model.save_profile(path)
+    assert path.stat().st_size < 20_000
+    again = recognizer.load(saved)
+    again.load_profile(path)
+    recording = session(300, (*LEARNT, TAUGHT))
+    assert again.recognize(recording).segments == model.recognize(recording).segments
+    other = replace(again, id="another")
+    with pytest.raises(ProfileError, match="taught to model"):
+        other.load_profile(path)
+    with pytest.raises(ProfileError, match="no such profile"):
+        again.load_profile(tmp_path / "gone.json")
+    told = json.loads(path.read_text())
+    for broken in ("{", "[]", json.dumps(told | {"means": [[1.0]]}), json.dumps(told | {"format": 99})):
+        path.write_text(broken)
+        with pytest.raises(ProfileError, match=r"teach it again|upgrade kinjo"):
+            again.load_profile(path)
+    assert TAUGHT in again.labels
+
+
+def test_a_stream_is_recognised_as_the_recording(model: Model):
+    recording = session(400, LEARNT)
+    used = {n: s for n, s in recording.streams.items() if s.contract.modality == "imu"}
+    live = model.live({n: s.contract for n, s in used.items()})
+    rng, spans, at = np.random.default_rng(0), [], dict.fromkeys(used, 0)
+    while any(at[n] < s.length for n, s in used.items()):
+        step = int(rng.integers(1, 40))
+        for name, s in used.items():
+            values = np.array(s.values(at[name], at[name] + step), np.float32)
+            values[s.mask(at[name], at[name] + step)] = np.nan
+            spans += live.push(name, values, start_s=s.start_s)
+            at[name] += step
+    spans += live.finish()
+    whole = model.recognize(recording)
+    assert [s.label for s in spans] == [s.label for s in whole]
+    np.testing.assert_allclose([s[:2] for s in spans], [s[:2] for s in whole])
+    np.testing.assert_allclose([s.confidence for s in spans], [s.confidence for s in whole], atol=1e-4)
+
+
+def test_what_it_cannot_do_is_said(model: Model, saved: Path, tmp_path: Path):
+    recording = session(400, LEARNT)
+    short = shown(recording, recording.segments[0].label)
+    short = replace(short, streams={n: Stream.of(n, s.contract, s.values(0, 20)) for n, s in short.streams.items()})
+    with pytest.raises(ValueError, match=r"too short .* at least 1.5 s"):
+        model.teach("wave", short)
+    with pytest.raises(ValueError, match="an example or more"):
+        model.teach("wave", [])
+    pose = replace(recording, streams={n: s for n, s in recording.streams.items() if s.contract.modality == "pose"})
+    with pytest.raises(ContractError, match="acc at right_wrist"):
+        model.recognize(pose)
+    tensors, header = checkpoint.load(saved)
+    header.pop("recognise")
+    checkpoint.save(tmp_path / "bare.safetensors", tensors, header)
+    with pytest.raises(checkpoint.CheckpointError, match="without classes"):
+        recognizer.load(tmp_path / "bare.safetensors")
+    for name in model.labels:
+        model.forget(name)
+    with pytest.raises(ValueError, match="knows no activity"):
+        model.recognize(recording)
+    with pytest.raises(ValueError, match="knows no activity"):
+        model.live({})
