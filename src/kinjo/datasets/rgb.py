@@ -133,8 +133,9 @@ def rgb_stream(
                 decoded = sum(1 for _ in container.decode(video=0))
         else:
             decoded = len(set(stamps))
-    except (*_faults(), OSError, ValueError, IndexError) as error:
+    except (*_faults(), OSError, ValueError, IndexError, AttributeError) as error:
         said = f"{error}" if not isinstance(error, IndexError) else "a file without video"
+        said = "a codec that PyAV does not know" if isinstance(error, AttributeError) else said
         raise DatasetError(str(path), "a video file", said, AGAIN) from error
     pts = np.unique(np.array(stamps, np.int64))
     if base is None or len(pts) < 2 or len(packets) < told or min(given) < 1:

@@ -28,11 +28,19 @@ _AGAIN = "Export it again, or copy it again."
 
 @dataclass(frozen=True)
 class Export:
-    """Files under ``path``: ``names`` relative to it, with ``/``, sorted; ``read(name)`` gives the bytes of one."""
+    """Files under ``path``: ``names`` relative to it, with ``/``, sorted; ``fetch(name, most)`` gives bytes of one."""
 
     path: Path
     names: tuple[str, ...]
-    read: Callable[[str], bytes]
+    fetch: Callable[[str, int | None], bytes]
+
+    def read(self, name: str) -> bytes:
+        """All bytes of a file."""
+        return self.fetch(name, None)
+
+    def head(self, name: str, most: int) -> bytes:
+        """The first bytes of a file, at most ``most``."""
+        return self.fetch(name, most)
 
     def named(self, file: str, folder: str = "") -> str | None:
         """The name of the only ``file`` (in ``folder``, if one is given), small and capital letters alike; or ``None``.
@@ -55,7 +63,7 @@ def open_export(path: Path) -> Export:
         raise FormatError(path.name, "", "a zip, a folder or a file", "none", "Correct the path.")
     if is_zip(path):
         return _zip(path)
-    return Export(path, (path.name,), lambda name: _bytes(path.with_name(name)))
+    return Export(path, (path.name,), lambda name, most: _bytes(path.with_name(name), most))
 
 
 def is_zip(path: Path) -> bool:
@@ -67,8 +75,11 @@ def is_zip(path: Path) -> bool:
         raise FormatError(path.name, "", "a readable file", str(error), "Check its rights.") from error
 
 
-def _bytes(path: Path) -> bytes:
+def _bytes(path: Path, most: int | None = None) -> bytes:
     try:
+        if most is not None:
+            with path.open("rb") as stream:
+                return stream.read(most)
         size = path.stat().st_size
         if size > LARGEST:
             raise FormatError(path.name, "", f"at most {LARGEST} bytes", f"{size}", "Export a shorter recording.")
@@ -88,7 +99,7 @@ def _folder(path: Path) -> Export:
                 raise FormatError(path.name, "", "the files of an export", given, "Point to the export's own folder.")
     except OSError as error:
         raise FormatError(path.name, "", "a readable folder", str(error), "Check its rights.") from error
-    return Export(path, _clean(names), lambda name: _bytes(path / name))
+    return Export(path, _clean(names), lambda name, most: _bytes(path / name, most))
 
 
 def _zip(path: Path) -> Export:
@@ -111,7 +122,7 @@ def _zip(path: Path) -> Export:
     kept = _clean(names)
     if kept and all(name.lower().endswith((".zip", ".7z", ".rar", ".gz")) for name in kept):
         raise FormatError(path.name, "", "tables", f"the archive {kept[0][:100]!r} in it", "Unpack the outer archive.")
-    return Export(path, kept, lambda name: _member(path, name))
+    return Export(path, kept, lambda name, most: _member(path, name, most))
 
 
 def _look_at_end(path: Path) -> None:
@@ -135,13 +146,16 @@ def _look_at_end(path: Path) -> None:
         raise FormatError(path.name, "", f"at most {MOST_ENTRIES} files", given, "Is it an export?")
 
 
-def _member(path: Path, name: str) -> bytes:
+def _member(path: Path, name: str, most: int | None = None) -> bytes:
     where = name[:100]
     try:
         with zipfile.ZipFile(path) as archive:
             entry = archive.getinfo(name)
             if entry.flag_bits & 1:
                 raise FormatError(path.name, where, "a file without a password", "an encrypted one", "Unpack it first.")
+            if most is not None:
+                with archive.open(entry) as stream:
+                    return stream.read(most)
             if entry.file_size > LARGEST:
                 given = f"{entry.file_size}"
                 raise FormatError(path.name, where, f"at most {LARGEST} bytes", given, "Export a shorter recording.")
