@@ -1,5 +1,7 @@
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +20,7 @@ from kinjo.formats.wearable import read_wearable
 from kinjo.sensors import IMU
 
 SIX = "time,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z"
-SAID = {"placement": "left_wrist", "units": {"gyro": "rad/s"}}
+SAID: dict[str, Any] = {"placement": "left_wrist", "units": {"gyro": "rad/s"}}
 
 
 def test_a_csv_of_a_watch(tmp_path: Path):
@@ -320,6 +322,25 @@ def test_parquet_npy_and_npz_hold_the_same(tmp_path: Path):
         np.testing.assert_allclose(streams["left_wrist.acc"].clock(), t, atol=1e-6)
 
 
+def test_the_advice_of_the_error_can_be_followed(tmp_path: Path):
+    """However much was said before, and with several sensors."""
+    acc, gyro = motion(200)
+    header = "time," + ",".join(f"imu{k}_{q}_{a}" for k in (1, 2) for q in ("acc", "gyro") for a in "xyz")
+    path = table(tmp_path / "a.csv", header, acc, gyro, 0.1 * acc, 5 * gyro)
+    starts: list[dict[str, Any]] = [
+        {},
+        {"placement": "chest"},
+        {"placement": {"imu_1": "chest", "imu_2": "left_thigh"}},
+    ]
+    for start in starts:
+        with pytest.raises(FormatError) as error:
+            read_wearable(path, **start)
+        call = re.search(r"read_wearable\(path, (.*?)\), or", error.value.hint)
+        assert call
+        said: dict[str, Any] = start | eval(f"dict({call[1]})")
+        assert len(read_wearable(path, **said).streams) == 4
+
+
 def test_two_sensors_in_step_and_one_that_is_slower(tmp_path: Path):
     """Rows in which a sensor is silent are no samples of it."""
     acc, gyro = motion(400)
@@ -354,6 +375,15 @@ def test_gaps_repeats_and_restarts_are_told(tmp_path: Path):
     )
     assert recording.streams["chest.acc"].length < 600
     assert any("repeated" in note for note in recording.notes)
+
+
+@pytest.mark.parametrize("jump", [1.7e9, 1e30, -1e30])
+def test_a_clock_that_was_set_is_an_error(tmp_path: Path, jump: float):
+    """A recording of fifty years would fill the memory of whoever cuts it into windows."""
+    acc, _ = motion(200)
+    stamps = [f"{k / 50 + (jump if k >= 100 else 0):.2f}" for k in range(200)]
+    with pytest.raises(FormatError, match=r"row 101: expected stamps within 60 days"):
+        read_wearable(table(tmp_path / "a.csv", "time,acc_x,acc_y,acc_z", acc, stamps=stamps), placement="chest")
 
 
 def test_stamps_in_whole_seconds_are_spread(tmp_path: Path):

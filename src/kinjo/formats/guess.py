@@ -88,17 +88,18 @@ def confirm(
         raise FormatError(guess.file, "time_units", "s, ms, us or ns", repr(time_units))
     if rate_hz is not None and not (np.isfinite(rate_hz) and rate_hz > 0):
         raise FormatError(guess.file, "rate_hz", "a positive number of samples per second", repr(rate_hz))
-    for name, given in (("units", units), ("gravity", gravity), ("placement", placement)):
-        _check_keys(guess, name, given)
+    _check_keys(guess.file, "placement", placement, guess.streams)
+    placed = [_with_placement(guess.file, stream, _said(placement, stream)) for stream in guess.streams]
+    # keys may be names from before or after the placement was said: an error that asks uses the latter
+    both = list(zip(guess.streams, _named(placed), strict=True))
+    for name, given in (("units", units), ("gravity", gravity)):
+        _check_keys(guess.file, name, given, [stream for pair in both for stream in pair])
     streams = []
-    for stream in guess.streams:
-        unit, place, heavy = _said(units, stream), _said(placement, stream), _said(gravity, stream)
+    for before, stream in both:
+        unit = _said(units, stream) or _said(units, before)
+        heavy = _said(gravity, stream) if _said(gravity, stream) is not None else _said(gravity, before)
         if unit is not None:
             stream = _with_units(guess.file, stream, unit)
-        if place is not None:
-            if place not in PLACEMENTS:
-                raise FormatError(guess.file, "placement", f"one of {', '.join(PLACEMENTS)}", repr(place))
-            stream = replace(stream, placement=Fact(place, "told", "by the caller"), told_name="")
         if heavy is not None and stream.quantity == "acc":
             stream = replace(stream, gravity=Fact(bool(heavy), "told", "by the caller"))
         if rate_hz is not None:
@@ -116,13 +117,21 @@ def _said(said: Any, stream: StreamGuess) -> Any:
     return next((said[key] for key in (stream.name, stream.sensor, stream.quantity) if key in said), None)
 
 
-def _check_keys(guess: Guess, name: str, given: Any) -> None:
+def _check_keys(file: str, name: str, given: Any, streams: Sequence[StreamGuess]) -> None:
     if not isinstance(given, Mapping):
         return
-    known = {key for stream in guess.streams for key in (stream.name, stream.sensor, stream.quantity)}
+    known = {key for stream in streams for key in (stream.name, stream.sensor, stream.quantity)}
     unknown = [str(key) for key in given if key not in known]
     if unknown:
-        raise FormatError(guess.file, name, f"keys of {', '.join(sorted(known - {''}))}", ", ".join(unknown))
+        raise FormatError(file, name, f"keys of {', '.join(sorted(known - {''}))}", ", ".join(unknown))
+
+
+def _with_placement(file: str, stream: StreamGuess, place: str | None) -> StreamGuess:
+    if place is None:
+        return stream
+    if place not in PLACEMENTS:
+        raise FormatError(file, "placement", f"one of {', '.join(PLACEMENTS)}", repr(place))
+    return replace(stream, placement=Fact(place, "told", "by the caller"), told_name="")
 
 
 def _with_units(file: str, stream: StreamGuess, word: str) -> StreamGuess:

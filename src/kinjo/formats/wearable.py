@@ -27,6 +27,8 @@ EVEN = 0.1
 RECENT_S = 3600.0
 """A clock whose first stamp is nearer to 0 than this is kept; others (dates, time since start-up) count from there."""
 MOST_RUNS = 100_000
+MOST_DAYS = 60
+"""From the first to the last stamp; more is a clock that was set in between, or a damaged stamp."""
 
 Floats = NDArray[np.float64]
 
@@ -110,6 +112,12 @@ def _mended(
     if stamps is None or said.clock.column is None:
         return None, None, []
     seconds = _seconds(said, stamps)
+    at = np.flatnonzero(np.isfinite(seconds))
+    if len(at) and float(np.ptp(seconds[at])) > MOST_DAYS * 86400:
+        row = int(at[1:][np.argmax(np.abs(np.diff(seconds[at])))])
+        expected, given = f"stamps within {MOST_DAYS} days", f"a jump to {stamps[row] + said.clock.origin:.12g}"
+        where = f"column '{said.clock.name}', row {row + 1}"
+        raise FormatError(said.file, where, expected, given, "Cut the file there, or correct the stamp.")
     if np.isfinite(seconds).all() and (np.diff(seconds) > 0).all():
         return None, seconds, []
     # a stream of row numbers goes through the check of clocks: what comes out are the rows that it took
