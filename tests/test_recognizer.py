@@ -7,66 +7,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kinjo import corpus, joint, recognizer
-from kinjo.batches import Windows, cut
-from kinjo.corpus import Corpus
-from kinjo.datasets import gym
-from kinjo.encoders import SensorInput
-from kinjo.methods import mujo
+import _small_model
+from _small_model import LEARNT, TAUGHT, session, shown
+from kinjo import recognizer
 from kinjo.nn import checkpoint
-from kinjo.recipe import Augment, Cut, Recipe
-from kinjo.recording import ContractError, Recording, Stream
+from kinjo.recording import ContractError, Stream
 from kinjo.runtime import Model, ProfileError
-from kinjo.sensors import WATCH
 from kinjo.timeline import Timeline
-from kinjo.train import Schedule
-
-LEARNT, TAUGHT = ("squat", "jumping jack", "biceps curl"), "lateral raise"
-INPUTS = {q: SensorInput(q, samples=64, slots=8, placement="right_wrist") for q in ("acc", "gyro")}
-RECIPE = Recipe(
-    "small", INPUTS, mujo.Config(INPUTS, dim=32, depth=1, heads=2, joint_dim=32), method="mujo",
-    pretrain=Schedule(steps=120, batch_size=32, lr=3e-3, warmup_steps=10), windows=Cut(3.0, 1.0),
-    objective=mujo.Objective({"supervised": 1.0, "views": 1.0}, drop=0.0), augment=Augment(20.0, warp=0.1, crop=0.05),
-)  # fmt: skip
-
-
-def session(person: int, names: tuple[str, ...], seconds: float = 60.0) -> Recording:
-    return gym.record(person, seconds=seconds, names=names, sensors={"right_wrist": WATCH})
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    made = (session(p, LEARNT) for p in range(14))
-    return corpus.write(made, tmp_path_factory.mktemp("gym") / "corpus", progress=False)
-
-
-@pytest.fixture(scope="module")
-def saved(store: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A joint space of ten people with what it learnt, calibrated on four others."""
-    out = tmp_path_factory.mktemp("run")
-    ids = store.recordings
-    windows = Windows(store, cut(store, ids[:10], RECIPE), RECIPE.inputs)
-    source = joint.Source(windows, np.arange(len(windows)), labels=True)
-    joint.pretrain(RECIPE, [source], out / "space", progress=False)
-    model = recognizer.learn(out / "space", store, ids[:10], ids[10:])
-    recognizer.save(model, out / "space", out / "small.safetensors")
-    return out / "small.safetensors"
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _small_model.write(tmp_path_factory.mktemp("run"))
 
 
 @pytest.fixture
 def model(saved: Path) -> Model:
     return recognizer.load(saved)
-
-
-def shown(recording: Recording, name: str) -> Recording:
-    """The part of a recording in which a movement is done first."""
-    part = next(s for s in recording.segments if s.label == name)
-    cut_ = {}
-    for key, s in recording.streams.items():
-        a, b = s.between(part.start_s, part.end_s)
-        if s.contract.modality == "imu":
-            cut_[key] = Stream.of(key, s.contract, np.asarray(s.values(a, b)), missing=s.mask(a, b))
-    return Recording("example", cut_)
 
 
 def seconds_f1(found: Timeline, truth: Timeline, name: str) -> float:

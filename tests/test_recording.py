@@ -87,3 +87,25 @@ def test_a_recording_lasts_as_long_as_its_longest_stream() -> None:
 
 def test_a_finding_reads_as_a_sentence() -> None:
     assert str(Finding("a", "units", "m/s^2", "1 g", "converted")) == "a: units: expected m/s^2, given 1 g -> converted"
+
+
+def test_a_part_of_a_recording_is_as_lazy_and_keeps_its_clock():
+    contract = Contract("imu", "acc", "g", 10.0, placement="chest", gravity=True)
+    values, gone = np.arange(300.0).reshape(100, 3), np.arange(100) % 7 == 0
+    even = Stream.of("even", contract, values, start_s=1.0, missing=gone)
+    timed = Stream.of("timed", contract, values, times=np.arange(100) / 10 + 0.03)
+    whole = Recording("r", {"even": even, "timed": timed}, (Segment(2.0, 6.0, "squat"), Segment(8.0, 9.0, "row")))
+    part = whole.between(3.0, 5.0)
+    for name, stream in whole.streams.items():
+        a, b = stream.between(3.0, 5.0)
+        cut = part.streams[name]
+        assert cut.length == b - a == 20
+        np.testing.assert_array_equal(cut.values(), stream.values(a, b))
+        np.testing.assert_array_equal(cut.values(5, 9), stream.values(a + 5, a + 9))
+        np.testing.assert_allclose(cut.clock(), stream.clock(a, b))
+        np.testing.assert_array_equal(cut.mask(), stream.mask(a, b))
+    assert part.segments == (Segment(3.0, 5.0, "squat"),)
+    assert whole.between().streams["even"].length == 100
+    assert whole.between(end_s=2.0).segments == ()
+    with pytest.raises(ValueError, match="has nothing from 50 to 60 s"):
+        whole.between(50.0, 60.0)

@@ -138,9 +138,9 @@ def save(model: Model, joint_space: Path, out: Path) -> None:
     checkpoint.save(out, tensors, header | {"recognise": told})
 
 
-def load(path: Path) -> Model:
+def load(path: Path | str) -> Model:
     """The model in a checkpoint that ``save`` wrote. ``CheckpointError`` for a joint space without classes."""
-    model, recipe, header = _opened(path)
+    model, recipe, header = _opened(path := Path(path))
     told = header.get("recognise")
     if told is None:
         raise checkpoint.CheckpointError(f"{path}: a joint space without classes: learn them from a labelled corpus")

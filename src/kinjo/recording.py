@@ -220,9 +220,32 @@ class Recording:
         """Seconds from 0 to the end of the longest stream."""
         return max((s.end_s for s in self.streams.values()), default=0.0)
 
+    def between(self, start_s: float | None = None, end_s: float | None = None) -> Recording:
+        """The part ``[start_s, end_s)`` of all streams (``None``: from the beginning, to the end), its clock as before.
+
+        Segments are cut. ``ValueError`` where nothing is left.
+        """
+        low, high = -np.inf if start_s is None else start_s, np.inf if end_s is None else end_s
+        parts = {name: _part(stream, *stream.between(low, high)) for name, stream in self.streams.items()}
+        if not any(part.length for part in parts.values()):
+            raise ValueError(f"recording '{self.id}' of {self.duration_s:.1f} s has nothing from {low:g} to {high:g} s")
+        inside = [s for s in self.segments if s.start_s < high and s.end_s > low]
+        cut = (replace(s, start_s=max(s.start_s, low), end_s=min(s.end_s, high)) for s in inside)
+        return replace(self, streams=parts, segments=tuple(cut))
+
     def with_stream(self, stream: Stream) -> Recording:
         """The same recording with ``stream`` added or replaced, by name."""
         return replace(self, streams={**self.streams, stream.name: stream})
+
+
+def _part(stream: Stream, start: int, stop: int) -> Stream:
+    """Samples ``[start, stop)`` of a stream, as lazy as it is."""
+    return replace(
+        stream, length=stop - start, read=lambda a, b: stream.read(start + a, start + b),
+        start_s=stream.start_s + start / stream.contract.rate_hz,
+        times=None if stream.times is None else stream.times[start:stop],
+        missing=None if stream.missing is None else stream.missing[start:stop],
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

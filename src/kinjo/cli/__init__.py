@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 import kinjo
-from kinjo.cli import build, motion
+from kinjo.cli import build, motion, own
 from kinjo.cli import joint as joint_space
 from kinjo.cli.common import Corpus, Data, Json, give, say
 
@@ -340,7 +340,7 @@ for name, protocol in {
 }.items():  # fmt: skip
     evaluate_app.command(name)(protocol)
 
-for verb in (motion.simulate, motion.gym, motion.sync):
+for verb in (own.inspect, own.learn, own.recognize, own.teach, own.forget, motion.simulate, motion.gym, motion.sync):
     app.command()(verb)
 
 

@@ -112,6 +112,38 @@ def plot_recordings(recordings: Sequence[Recording], path: Path, *, title: str =
     picture.savefig(path, dpi=110)
 
 
+def plot_streams(recording: Recording, path: Path, *, most: int = 4000) -> None:
+    """The sensors of a recording, one panel each: at most ``most`` points, as the span of what lies between them."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    shown = [s for s in recording.streams.values() if s.contract.modality == "imu" and s.length]
+    if not shown:
+        raise ValueError(f"{recording.id}: holds no sensor that could be drawn")
+    picture = Figure(figsize=(12, 1.9 * len(shown) + 0.6), layout="constrained")
+    FigureCanvasAgg(picture)
+    panels = picture.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
+    for panel, stream in zip(panels, shown, strict=True):
+        values, clock = np.array(stream.values(), np.float32), stream.clock()
+        values[stream.mask()] = np.nan
+        step = max(1, -(-len(values) // most))
+        if stream.times is not None:  # a line over a silence would invent movement
+            values[1:][np.diff(clock) > 3.0 / stream.contract.rate_hz] = np.nan
+        whole = len(values) // step * step
+        for k, axis in enumerate(stream.contract.axes):
+            blocks = values[:whole, k].reshape(-1, step)
+            ends = np.stack([np.fmin.reduce(blocks, 1), np.fmax.reduce(blocks, 1)], 1).ravel()
+            panel.plot(np.repeat(clock[:whole:step], 2), ends, lw=0.6, label=axis)
+        panel.set_title(f"{stream.name}, {stream.contract.rate_hz:g} Hz", loc="left", fontsize=9, color=_INK)
+        panel.set_ylabel(stream.contract.units, fontsize=9)
+        panel.legend(loc="upper right", ncols=3, fontsize=8, frameon=False)
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.margins(x=0)
+    panels[-1].set_xlabel("seconds")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.savefig(path, dpi=110)
+
+
 def _film(panel: Any, recording: Recording, moments: Floats) -> None:
     video = next((s for s in recording.streams.values() if s.contract.quantity == "rgb"), None)
     video = video or next((s for s in recording.streams.values() if s.contract.quantity == "depth"), None)

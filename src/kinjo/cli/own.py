@@ -1,0 +1,239 @@
+"""Verbs for recordings that people have: look into a file, recognise what is done, teach and forget activities."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kinjo.cli.common import Json, give, say
+
+if TYPE_CHECKING:
+    from kinjo.recording import Recording
+    from kinjo.runtime import Model
+    from kinjo.timeline import Timeline
+
+File = Annotated[Path, typer.Argument(help="CSV, TSV, Parquet, NPY, a phone's or watch's export, .cwa, BVH, poses.")]
+Placement = Annotated[list[str] | None, typer.Option(help="Where the sensor was (or SENSOR=PLACE); 'unknown' is one.")]
+Rate = Annotated[float | None, typer.Option(help="Samples per second, where the file has no times.")]
+Units = Annotated[list[str] | None, typer.Option(help="acc=g, gyro=deg/s, ... where the file does not say.")]
+Gravity = Annotated[str | None, typer.Option(help="true or false: whether gravity is in the accelerometer's numbers.")]
+TimeUnits = Annotated[str | None, typer.Option(help="s, ms, us or ns of the time column.")]
+Columns = Annotated[str | None, typer.Option(help="Names of the columns, by commas, or THEIRS=acc_x,...")]
+Convention = Annotated[str | None, typer.Option(help="ios or android, of an export of Sensor Logger.")]
+ModelFile = Annotated[Path, typer.Option("--model", help="A checkpoint that 'kinjo learn' wrote.")]
+Profile = Annotated[Path | None, typer.Option(help="Activities that 'kinjo teach' keeps.")]
+WRITERS = {".csv": "to_csv", ".json": "to_json", ".parquet": "to_parquet"}
+
+
+def inspect(
+    file: File,
+    placement: Placement = None,
+    rate: Rate = None,
+    units: Units = None,
+    gravity: Gravity = None,
+    time_units: TimeUnits = None,
+    columns: Columns = None,
+    convention: Convention = None,
+    keep: Annotated[bool, typer.Option(help="Keep what was guessed and told beside the file, so that it is read so.")]
+    = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw all streams, .png, .svg or .pdf.")] = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Say what is in a file: streams with units, rates and placements, gaps, and what was guessed."""
+    from kinjo.formats.recordings import KINDS, kind_of
+
+    kind = kind_of(file)
+    told = _told(placement, rate, units, gravity, time_units, columns, convention)
+    if kind == "table":
+        from kinjo.formats.guess import confirm, guess
+        from kinjo.formats.sidecar import save_sidecar
+
+        found = confirm(guess(file, columns=told.pop("columns", None)), **told)
+        say(str(found))
+        if keep:
+            say(f"kept: {save_sidecar(found, file)}")
+        if found.missing:
+            give({"file": str(file), "kind": kind, "missing": list(found.missing)}, as_json, "not all is known yet")
+            return
+    elif keep:
+        raise ValueError("--keep is for tables: other files say what they hold")
+    recording = _read(file, _told(placement, rate, units, gravity, time_units, columns, convention), quiet=True)
+    streams = [_facts(recording, name) for name in recording.streams]
+    lines = [f"{file.name}: {KINDS[kind]}, {recording.duration_s:.1f} s"]
+    lines += [
+        f"  {s['name']}: {s['quantity']} in {s['units']} at {s['placement'] or 'no place'}, {s['rate_hz']:g} Hz, "
+        f"{s['samples']} samples, {s['missing']:.1%} missing, {s['gaps']} gaps"
+        for s in streams
+    ]
+    if plot is not None:
+        from kinjo.evaluate.pictures_motion import plot_streams
+
+        plot_streams(recording, plot)
+        lines.append(f"  picture: {plot}")
+    result = {"file": str(file), "kind": kind, "seconds": recording.duration_s, "streams": streams}
+    give(result | {"notes": list(recording.notes)}, as_json, "\n".join([*lines, *(f"  {n}" for n in recording.notes)]))
+
+
+def learn(
+    space: Annotated[Path, typer.Argument(help="A joint space: 'kinjo pretrain' with a recipe of method 'mujo'.")],
+    corpus: Annotated[Path, typer.Option("--corpus", help="A labelled corpus.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The checkpoint to write, .safetensors.")],
+    held: Annotated[float, typer.Option(min=0.05, max=0.9, help="Share of the people to choose thresholds on.")] = 0.25,
+    seed: int = 0,
+    as_json: Json = False,
+) -> None:
+    """Give a joint space the classes of a labelled corpus, calibrated on people held out; nothing is trained."""
+    from kinjo import recognizer
+    from kinjo.corpus import Corpus, by_subject
+
+    store = Corpus.open(corpus)
+    split = by_subject(store, {"train": 1.0 - held, "validation": held}, seed=seed)
+    model = recognizer.learn(space, store, split["train"], split["validation"])
+    recognizer.save(model, space, out)
+    give({"model": str(out), "classes": list(model.labels)}, as_json, f"{len(model.labels)} activities: {out}")
+
+
+def recognize(
+    file: File,
+    model: ModelFile,
+    profile: Profile = None,
+    placement: Placement = None,
+    rate: Rate = None,
+    units: Units = None,
+    gravity: Gravity = None,
+    time_units: TimeUnits = None,
+    columns: Columns = None,
+    convention: Convention = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="The timeline, .csv, .json or .parquet.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw it, .png, .svg or .pdf.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Recognise what is done in a recording over time."""
+    if out is not None and out.suffix not in WRITERS:
+        raise ValueError(f"{out}: a timeline is written as {', '.join(WRITERS)}: choose one of these endings")
+    known = _model(model, profile)
+    told = _told(placement, rate, units, gravity, time_units, columns, convention)
+    found = known.recognize(_read(file, told, quiet=as_json))
+    if out is not None:
+        getattr(found, WRITERS[out.suffix])(out)
+    if plot is not None:
+        found.plot(plot, title=file.name)
+    spans = [span._asdict() for span in found]
+    give({"file": str(file), "spans": spans}, as_json, _table(found))
+
+
+def teach(
+    name: Annotated[str, typer.Argument(help="What the activity is called.")],
+    files: Annotated[list[Path], typer.Argument(help="Recordings that show it.")],
+    model: ModelFile,
+    profile: Annotated[Path, typer.Option(help="The file that keeps what was taught; made where there is none.")],
+    start: Annotated[float | None, typer.Option("--from", help="Seconds where it begins; empty: at the start.")] = None,
+    end: Annotated[float | None, typer.Option("--to", help="Seconds where it ends; empty: at the end.")] = None,
+    placement: Placement = None,
+    rate: Rate = None,
+    units: Units = None,
+    gravity: Gravity = None,
+    time_units: TimeUnits = None,
+    columns: Columns = None,
+    convention: Convention = None,
+    as_json: Json = False,
+) -> None:
+    """Teach an activity by an example or more: at once, without training. Undone by 'kinjo forget'."""
+    known = _model(model, profile if profile.exists() else None)
+    told = _told(placement, rate, units, gravity, time_units, columns, convention)
+    examples = [_read(file, told, quiet=as_json).between(start, end) for file in files]
+    windows = known.teach(name, examples)
+    known.save_profile(profile)
+    give(
+        {"profile": str(profile), "windows": windows, "classes": list(known.labels)}, as_json,
+        f"'{name}' taught by {len(files)} examples, {windows} windows: {profile}",
+    )  # fmt: skip
+
+
+def forget(
+    name: Annotated[str, typer.Argument(help="What the activity is called.")],
+    model: ModelFile,
+    profile: Annotated[Path, typer.Option(help="The file that keeps what was taught; made where there is none.")],
+    as_json: Json = False,
+) -> None:
+    """Forget an activity, taught or learnt, in a profile."""
+    known = _model(model, profile if profile.exists() else None)
+    try:
+        known.forget(name)
+    except KeyError as error:
+        raise ValueError(str(error.args[0])) from None
+    known.save_profile(profile)
+    give({"profile": str(profile), "classes": list(known.labels)}, as_json, f"'{name}' forgotten: {profile}")
+
+
+# ------------------------------------------------------------------------------------------------ shared
+def _told(
+    placement: list[str] | None, rate: float | None, units: list[str] | None, gravity: str | None,
+    time_units: str | None, columns: str | None, convention: str | None,
+) -> dict[str, Any]:  # fmt: skip
+    """What the options say of a file, as keywords of its reader; what was not said is left out."""
+    truth = {"true": True, "yes": True, "false": False, "no": False}
+    if gravity is not None and gravity.lower() not in truth:
+        raise ValueError(f"--gravity is true or false, given {gravity!r}")
+    given = {
+        "placement": _pairs(placement), "rate_hz": rate, "units": _pairs(units), "time_units": time_units,
+        "gravity": None if gravity is None else truth[gravity.lower()], "convention": convention,
+        "columns": None if columns is None else _pairs(columns.split(","), alone=True),
+    }  # fmt: skip
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _pairs(words: list[str] | None, *, alone: bool = False) -> Any:
+    """``KEY=VALUE`` words as a dict; a single word without ``=`` as it is, several as a list where they may be."""
+    if not words:
+        return None
+    if all("=" in word for word in words):
+        return dict(word.split("=", 1) for word in words)
+    if alone:
+        return words
+    if len(words) > 1:
+        raise ValueError(f"{', '.join(words)}: say NAME=VALUE for each, or one for all")
+    return words[0]
+
+
+def _read(file: Path, told: dict[str, Any], *, quiet: bool) -> Recording:
+    from kinjo.formats.recordings import read_recording
+
+    notes: list[str] = []
+    recording = read_recording(file, notes=notes, **told)
+    for note in [] if quiet else notes:
+        say(f"{file.name}: {note}")
+    return recording
+
+
+def _model(path: Path, profile: Path | None) -> Model:
+    from kinjo import recognizer
+
+    model = recognizer.load(path)
+    if profile is not None:
+        model.load_profile(profile)
+    return model
+
+
+def _facts(recording: Recording, name: str) -> dict[str, Any]:
+    """What a stream is, in plain types."""
+    from kinjo.signal import find_gaps
+
+    stream = recording.streams[name]
+    contract = stream.contract
+    gaps = 0 if stream.times is None else len(find_gaps(stream.times, contract.rate_hz))
+    return {
+        "name": name, "quantity": contract.quantity, "units": contract.units, "placement": contract.placement,
+        "gravity": contract.gravity, "rate_hz": contract.rate_hz, "samples": stream.length,
+        "missing": float(stream.mask().mean()) if stream.length else 0.0, "gaps": gaps,
+    }  # fmt: skip
+
+
+def _table(found: Timeline) -> str:
+    if not len(found):
+        return "nothing: no window of the recording has enough samples"
+    width = max(len(span.label) for span in found)
+    lines = [f"{s.start_s:10.2f} {s.end_s:10.2f}  {s.label:<{width}}  {s.confidence:.2f}" for s in found]
+    return "\n".join([f"{'from s':>10} {'to s':>10}  {'activity':<{width}}  confidence", *lines])
