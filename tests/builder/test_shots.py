@@ -53,4 +53,4 @@ def test_the_longest_shot():
     assert longest([], 7) == (0, 7)
     assert longest([3], 7) == (3, 7)
     assert longest([4, 8], 12) == (0, 4)
-    assert cuts(np.zeros((2, 24, 24, 3))) == []
+    assert cuts(np.zeros((2, 24, 24, 3), np.uint8)) == []

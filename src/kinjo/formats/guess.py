@@ -332,8 +332,8 @@ def _sized(stream: StreamGuess, held: Columns, rows: NDArray[np.int64] | None) -
         return replace(stream, rows=n)
     full = whole.mean(1) > 0.5
     sizes = np.linalg.norm(values[whole], axis=-1)
-    means = [np.linalg.norm(np.nanmean(piece, 0)) for piece in values[full]]
-    level = float(np.median(means)) if means else float("nan")
+    means = np.array([np.linalg.norm(np.nanmean(piece, 0)) for piece in values[full]])
+    level = float(np.median(means)) if len(means) else float("nan")
     return replace(
         stream, rows=n, level=level, middle=float(np.median(sizes)), top=float(np.percentile(sizes, 99))
     )  # fmt: skip
