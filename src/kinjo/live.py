@@ -32,7 +32,7 @@ LEAST_PRESENT = 0.5
 """A window is scored where a slot has at least this share of its samples."""
 TAP_S = 1e-6
 """Seconds within which two times are one."""
-CHUNK_S = 60.0
+CHUNK_S = 600.0
 """Seconds of a recording that are pushed at once."""
 
 
