@@ -11,6 +11,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -50,7 +51,7 @@ def main() -> None:
     if process.returncode:
         sys.exit(f"kinjo recognize failed: {' '.join(line)}")
     size = (WORK / "day.csv").stat().st_size / 1e6
-    common = {
+    common: dict[str, Any] = {
         "command": COMMAND, "machine": report.describe_machine(),
         "protocol": f"{given.hours:g} h of {RATE} Hz, six channels, {rows} rows in {size:.0f} MB of CSV, kinjo "
         f"recognize from start to end, {parameters} parameters, windows of 5 s every 2.5 s, PyTorch",
