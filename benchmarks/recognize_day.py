@@ -77,7 +77,7 @@ def model(path: Path) -> int:
     space = path.with_name("space.safetensors")
     checkpoint.save(space, net.state_dict(), meta)
     rng = np.random.default_rng(0)
-    x = rng.normal(0, 1, (40 * CLASSES, config.joint_dim))
+    x = {s: rng.normal(0, 1, (40 * CLASSES, d)) for s, d in (("imu", 3 * config.dim), ("joint", config.joint_dim))}
     classes = learnt(x, np.repeat([f"activity {k}" for k in range(CLASSES)], 40))
     plan = plan_of(recipe, meta["contracts"])
     made = Model(plan, embedder(net), replace(classes), id=fingerprint(net.state_dict()))

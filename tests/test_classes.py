@@ -7,19 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinjo.classes import NULL, Classes, calibrated, learnt
+from kinjo.classes import JOINT, NULL, Classes, calibrated, learnt, worded
 
 D = 12
 CENTRES = np.random.default_rng(7).normal(0, 1, (9, D)) * np.r_[np.ones(6), np.full(6, 0.05)]
 NAMES = ("squat", "lunge", "row", "press", "jump", NULL, "curl", "walk", "sit")
 
 
-def windows(names: tuple[str, ...], each: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def windows(names: tuple[str, ...], each: int, seed: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Of each class ``each`` windows; the last six directions are loud and say nothing."""
     rng = np.random.default_rng(seed)
     labels = np.repeat(np.array(names), each)
     noise = rng.normal(0, 1, (len(labels), D)) * np.r_[np.full(6, 0.25), np.full(6, 3.0)]
-    return CENTRES[[NAMES.index(n) for n in labels]] + noise, labels
+    return {"imu": CENTRES[[NAMES.index(n) for n in labels]] + noise}, labels
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def classes() -> Classes:
     return calibrated(learnt(*windows(known, 60, 0)), *windows(known, 40, 1))
 
 
-def answers(classes: Classes, x: np.ndarray) -> np.ndarray:
+def answers(classes: Classes, x: dict[str, np.ndarray]) -> np.ndarray:
     p = classes.probabilities(x)
     return np.array([*classes.named, NULL])[np.where(1 - p.sum(1) > p.max(1), -1, p.argmax(1))]
 
@@ -38,7 +38,7 @@ def test_what_was_learnt_is_known_and_what_was_not_is_not(classes: Classes):
     assert (answers(classes, x) == labels).mean() > 0.9
     strange, _ = windows(NAMES[6:], 50, 3)
     assert (answers(classes, strange) == NULL).mean() > 0.75
-    p = classes.probabilities(np.concatenate([x, strange]))
+    p = classes.probabilities({"imu": np.concatenate([x["imu"], strange["imu"]])})
     assert p.shape == (450, 5)
     assert p.min() >= 0
     assert p.sum(1).max() <= 1 + 1e-9
@@ -68,7 +68,7 @@ def test_more_examples_make_a_class_surer(classes: Classes):
     one = classes.taught("curl", windows(("curl",), 3, 8)[0])
     two = one.taught("curl", windows(("curl",), 3, 9)[0])
     assert two.names == one.names
-    assert two.examples[-1] == 2
+    assert two.examples["imu"][-1] == 2
     x, _ = windows(("curl",), 100, 10)
     at = two.named.index("curl")
     assert two.probabilities(x)[:, at].mean() > one.probabilities(x)[:, at].mean()
@@ -86,7 +86,12 @@ def test_kept_as_json(classes: Classes):
     again = Classes.from_dict(json.loads(json.dumps(classes.to_dict())))
     x, _ = windows(NAMES, 5, 13)
     np.testing.assert_array_equal(again.probabilities(x), classes.probabilities(x))
-    for broken in ({}, {"space": 3}, classes.to_dict() | {"names": ["a"]}, classes.to_dict() | {"examples": [1]}):
+    for broken in (
+        {},
+        {"spaces": 3},
+        classes.to_dict() | {"names": ["a"]},
+        classes.to_dict() | {"examples": {"imu": [1]}},
+    ):
         with pytest.raises(ValueError, match=r"classes|reshape"):
             Classes.from_dict(broken)
 
@@ -95,7 +100,7 @@ def test_kept_as_json(classes: Classes):
 def test_any_windows_give_probabilities(classes_: int, each: int, seed: int):
     rng = np.random.default_rng(seed)
     x, labels = rng.normal(0, 10.0 ** rng.integers(-3, 3), (classes_ * each, 5)), np.repeat(np.arange(classes_), each)
-    p = learnt(x, labels.astype(str)).probabilities(x * rng.choice([1.0, 1e3]))
+    p = learnt({"imu": x}, labels.astype(str)).probabilities({"imu": x * rng.choice([1.0, 1e3])})
     assert np.isfinite(p).all()
     assert p.min() >= 0
     assert p.sum(1).max() <= 1 + 1e-9
@@ -103,12 +108,78 @@ def test_any_windows_give_probabilities(classes_: int, each: int, seed: int):
 
 def test_mistakes_say_so(classes: Classes):
     with pytest.raises(ValueError, match="two or more"):
-        learnt(np.zeros((3, 2)), ["a"] * 3)
+        learnt({"imu": np.zeros((3, 2))}, ["a"] * 3)
     with pytest.raises(ValueError, match="with a label each"):
-        learnt(np.zeros((3, 2)), ["a"] * 2)
+        learnt({"imu": np.zeros((3, 2))}, ["a"] * 2)
     with pytest.raises(ValueError, match=r"embeddings are \(n, 12\)"):
-        classes.probabilities(np.zeros((2, 3)))
+        classes.probabilities({"imu": np.zeros((2, 3))})
     with pytest.raises(KeyError, match="no activity 'dance'"):
         classes.without("dance")
     with pytest.raises(ValueError, match="needs a name"):
-        classes.taught(" ", np.zeros((1, D)))
+        classes.taught(" ", {"imu": np.zeros((1, D))})
+    with pytest.raises(ValueError, match="compares imu"):
+        classes.probabilities({"video": np.zeros((2, D))})
+    with pytest.raises(ValueError, match="has what the model reads"):
+        classes.taught("dance", {"imu": np.full((2, D), np.nan)})
+    with pytest.raises(ValueError, match="no words"):
+        classes.told("dance", np.zeros((1, 3)))
+
+
+# ------------------------------------------------------------------------------------------------ several spaces
+TURN = np.random.default_rng(3).normal(0, 1, (D, D))
+
+
+def seen(names: tuple[str, ...], each: int, seed: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """By a watch, by a pose, and in the joint space of both."""
+    x, labels = windows(names, each, seed)
+    pose, _ = windows(names, each, seed + 500)
+    return x | {"pose": pose["imu"] @ TURN, JOINT: x["imu"] + pose["imu"]}, labels
+
+
+@pytest.fixture(scope="module")
+def several() -> Classes:
+    said = {name: 2 * CENTRES[[k]] @ TURN + 3 for k, name in enumerate(NAMES) if name}
+    made = worded(learnt(*seen(NAMES[:8], 60, 0)), {n: said[n] for n in NAMES[:8] if n})
+    return calibrated(made, *seen(NAMES[:8], 40, 1))
+
+
+def without(x: dict[str, np.ndarray], *gone: str) -> dict[str, np.ndarray]:
+    return {space: np.full_like(values, np.nan) if space in gone else values for space, values in x.items()}
+
+
+@pytest.mark.parametrize("gone", [(), ("pose",), ("imu",)])
+def test_any_modality_that_is_there_answers(several: Classes, gone: tuple[str, ...]):
+    x, labels = seen(NAMES[:5], 50, 2)
+    x = without(x, *gone)
+    assert (answers(several, x) == labels).mean() > 0.85
+    if gone:  # a space that is missing and one that is not given are alike
+        left = {space: values for space, values in x.items() if space not in gone}
+        np.testing.assert_array_equal(several.probabilities(x), several.probabilities(left))
+
+
+def test_taught_by_one_modality_and_found_by_another(several: Classes):
+    example, _ = seen(("sit",), 4, 5)
+    more = several.taught("sit", without(example, "imu"))
+    assert more.examples["imu"][-1] == 0
+    x, labels = seen((*NAMES[:5], "sit"), 50, 6)
+    got = answers(more, without(x, "pose"))  # of the watch alone: they meet in the joint space
+    assert (got == labels)[labels == "sit"].mean() > 0.6
+    assert (got == labels)[labels != "sit"].mean() > 0.8
+
+
+def test_told_in_words(several: Classes):
+    said = 2 * CENTRES[[NAMES.index("sit")]] @ TURN + 3
+    assert several.words is not None
+    assert several.words.examples > 0.1  # of seven classes in twelve directions
+    more = several.told("sit", said)
+    x, labels = seen((*NAMES[:5], "sit"), 50, 6)
+    got = answers(more, x)
+    assert (got == labels)[labels == "sit"].mean() > 0.4
+    assert (got == labels)[labels != "sit"].mean() > 0.8
+    again = Classes.from_dict(json.loads(json.dumps(more.to_dict())))
+    np.testing.assert_array_equal(again.probabilities(x), more.probabilities(x))
+
+
+def test_few_classes_teach_no_words():
+    made = learnt(*seen(NAMES[:3], 20, 0))
+    assert worded(made, {NAMES[0]: np.zeros((2, D))}) is made

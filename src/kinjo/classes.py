@@ -1,9 +1,13 @@
-"""Activities as places in a joint space: learnt from many windows, taught by one example or one sentence, forgotten.
+"""Activities as places among embeddings: learnt from many windows, taught by one example or a sentence, forgotten.
 
 A class is a Gaussian about its mean, as wide as classes are on average; what is not known is one wide Gaussian about
 everything that training saw (NumPy alone: the runtime answers and learns with this file). An activity taught by ``n``
 examples is wider by ``1 + 1 / n``, since its mean is only guessed: the predictive density of a Gaussian. So a new
 activity needs no training, probabilities of all classes and of none of them sum to 1, and nothing is ever unlearnt.
+
+There is a space for the embedding of each modality, and the joint space of all and of words. A window and a class meet
+in the spaces of the modalities that both have; where they share none (taught by a sentence, or by a video and met by a
+watch), in the joint space.
 """
 
 from __future__ import annotations
@@ -16,6 +20,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
+Vectors = Mapping[str, ArrayLike]
+"""Space -> vectors (windows, d) in it; rows of NaN where a window lacks what the space is of."""
+JOINT = "joint"
+"""The space of all modalities and of words."""
 NULL = ""
 """The class of doing nothing of note: its probability counts as not known."""
 RIDGE = 1e-2
@@ -41,29 +49,54 @@ class Space:
     prior: float = 0.0
 
     def enter(self, embeddings: ArrayLike) -> Floats:
-        """Embeddings (n, d) in this space, (n, r). ``ValueError`` for another size or numbers that are not finite."""
+        """Embeddings (n, d) in this space, (n, r); NaN stays NaN. ``ValueError`` for another size or infinities."""
         x = np.asarray(embeddings, np.float64)
-        if x.ndim != 2 or x.shape[1] != len(self.mean) or not np.isfinite(x).all():
+        if x.ndim != 2 or x.shape[1] != len(self.mean) or np.isinf(x).any():
             raise ValueError(f"embeddings are (n, {len(self.mean)}) and finite, given {x.shape}")
         return np.asarray((x - self.mean) @ self.axes, np.float64)
+
+    def log_odds(self, embeddings: ArrayLike, means: Floats, examples: Floats) -> Floats:
+        """(n, classes): log density of each class less that of not being known, over the temperature; NaN stays NaN."""
+        z = self.enter(embeddings)
+        wide = 1.0 + 1.0 / np.maximum(examples, 1e-9)
+        square = (z * z).sum(1)[:, None] - 2 * z @ means.T + (means * means).sum(1)
+        ours = -0.5 * square / wide - 0.5 * z.shape[1] * np.log(wide)
+        theirs = -0.5 * (z * z / self.spread).sum(1) - 0.5 * np.log(self.spread).sum()
+        return np.asarray((ours - theirs[:, None]) / self.temperature - self.prior, np.float64)
+
+
+@dataclass(frozen=True)
+class Words:
+    """From a sentence's vector in the joint space to where windows of what it says lie: ``vector @ turn + shift``.
+
+    ``examples``: how many a sentence is worth, by how far it leads astray for a class that was left out.
+    """
+
+    turn: Floats
+    shift: Floats
+    examples: float
 
 
 @dataclass(frozen=True)
 class Classes:
-    """``names`` with their means ``(classes, r)`` in a space and the ``examples`` (classes,) each was learnt from."""
+    """``names`` with their ``means`` (classes, r) in each space and the ``examples`` (classes,) behind them there; a
+    class without examples in a space is not found there. ``words`` is None where no sentences were learnt.
+    """
 
-    space: Space
+    spaces: Mapping[str, Space]
     names: tuple[str, ...] = ()
-    means: Floats = field(default_factory=lambda: np.zeros((0, 0)))
-    examples: Floats = field(default_factory=lambda: np.zeros(0))
+    means: Mapping[str, Floats] = field(default_factory=dict)
+    examples: Mapping[str, Floats] = field(default_factory=dict)
+    words: Words | None = None
 
     def __post_init__(self) -> None:
-        r = self.space.axes.shape[1]
-        if self.means.size == 0:
-            object.__setattr__(self, "means", np.zeros((0, r)))
-        if self.means.shape != (len(self.names), r) or self.examples.shape != (len(self.names),):
-            raise ValueError(f"{len(self.names)} classes, means {self.means.shape}, examples {self.examples.shape}")
-        if len(set(self.names)) != len(self.names):
+        n = len(self.names)
+        for name, space in self.spaces.items():
+            shape = (n, space.axes.shape[1])
+            means, examples = self.means.get(name, np.zeros(shape)), self.examples.get(name, np.zeros(n))
+            if means.shape != shape or examples.shape != (n,):
+                raise ValueError(f"{n} classes in space '{name}': means {means.shape}, examples {examples.shape}")
+        if len(set(self.names)) != n:
             raise ValueError(f"classes of one name: {', '.join(self.names)}")
 
     @property
@@ -71,109 +104,228 @@ class Classes:
         """All but NULL: the labels of a timeline."""
         return tuple(name for name in self.names if name != NULL)
 
-    def taught(self, name: str, embeddings: ArrayLike, *, examples: float = 1.0) -> Classes:
-        """With a new class, or more examples of one: windows (n, d) that show it. ``examples``: how many they are.
+    # -------------------------------------------------------------------------------------------- teach and forget
+    def taught(self, name: str, vectors: Vectors, *, examples: float = 1.0) -> Classes:
+        """With a new class, or more examples of one: windows that show it. ``examples``: how many they are.
 
         Windows of one example are one: they tell what one person does once.
         """
+        entered = {s: self.spaces[s].enter(x) for s, x in vectors.items() if s in self.spaces}
+        known = {s: z[np.isfinite(z).all(1)] for s, z in entered.items()}
+        return self._with(name, {s: z.mean(0) for s, z in known.items() if len(z)}, examples)
+
+    def told(self, name: str, sentences: ArrayLike) -> Classes:
+        """With a new class, or one better described: vectors (n, d) of sentences in the joint space."""
+        if self.words is None:
+            raise ValueError("this model learnt no words: teach it by an example")
+        means = np.asarray(sentences, np.float64) @ self.words.turn + self.words.shift
+        return self._with(name, {JOINT: means.mean(0)}, self.words.examples)
+
+    def _with(self, name: str, means: Mapping[str, Floats], examples: float) -> Classes:
         if not name.strip():
             raise ValueError("an activity needs a name")
-        mean = self.space.enter(embeddings).mean(0)
-        if name not in self.names:
-            means = np.concatenate([self.means, mean[None]])
-            return replace(self, names=(*self.names, name), means=means, examples=np.r_[self.examples, examples])
-        at = self.names.index(name)
-        means, counts = self.means.copy(), self.examples.copy()
-        means[at] = (means[at] * counts[at] + mean * examples) / (counts[at] + examples)
-        counts[at] += examples
-        return replace(self, means=means, examples=counts)
+        if not means:
+            raise ValueError(f"'{name}': no window of the example has what the model reads")
+        made = self if name in self.names else self._grown(name)
+        at = made.names.index(name)
+        all_means, counts = dict(made.means), dict(made.examples)
+        for space, mean in means.items():
+            all_means[space], counts[space] = all_means[space].copy(), counts[space].copy()
+            before = counts[space][at]
+            all_means[space][at] = (all_means[space][at] * before + mean * examples) / (before + examples)
+            counts[space][at] += examples
+        return replace(made, means=all_means, examples=counts)
+
+    def _grown(self, name: str) -> Classes:
+        """With a class of which nothing is known yet."""
+        n = len(self.names)
+        empty = {s: np.zeros((0, space.axes.shape[1])) for s, space in self.spaces.items()}
+        means = {s: np.concatenate([self.means.get(s, x), np.zeros((1, x.shape[1]))]) for s, x in empty.items()}
+        examples = {s: np.r_[self.examples.get(s, np.zeros(n)), 0.0] for s in self.spaces}
+        return replace(self, names=(*self.names, name), means=means, examples=examples)
 
     def without(self, name: str) -> Classes:
         """Without a class. ``KeyError`` where there is none of the name."""
         if name not in self.names:
             raise KeyError(f"no activity '{name}': known are {', '.join(self.named) or 'none'}")
         keep = [i for i, other in enumerate(self.names) if other != name]
-        return replace(
-            self, names=tuple(self.names[i] for i in keep), means=self.means[keep], examples=self.examples[keep]
-        )
+        means, examples = ({s: x[keep] for s, x in of.items()} for of in (self.means, self.examples))
+        return replace(self, names=tuple(self.names[i] for i in keep), means=means, examples=examples)
 
-    def log_odds(self, embeddings: ArrayLike) -> Floats:
-        """(n, classes): log density of each class less that of not being known, over the temperature."""
-        z = self.space.enter(embeddings)
-        wide = 1.0 + 1.0 / self.examples
-        square = (z * z).sum(1)[:, None] - 2 * z @ self.means.T + (self.means * self.means).sum(1)
-        ours = -0.5 * square / wide - 0.5 * z.shape[1] * np.log(wide)
-        theirs = -0.5 * (z * z / self.space.spread).sum(1) - 0.5 * np.log(self.space.spread).sum()
-        return np.asarray((ours - theirs[:, None]) / self.space.temperature - self.space.prior, np.float64)
+    # -------------------------------------------------------------------------------------------- answer
+    def log_odds(self, vectors: Vectors) -> Floats:
+        """(n, classes): log density of each class less that of not being known, over the temperature; the mean over
+        the spaces in which a window and a class meet, minus infinity where they meet nowhere.
+        """
+        given = {s: np.asarray(x, np.float64) for s, x in vectors.items() if s in self.spaces}
+        if not given:
+            raise ValueError(
+                f"vectors of {', '.join(vectors) or 'nothing'}: this model compares {', '.join(self.spaces)}"
+            )
+        n = len(next(iter(given.values())))
+        total, met = np.zeros((n, len(self.names))), np.zeros((n, len(self.names)))
+        for name in sorted(given, key=lambda s: s == JOINT):  # the joint space last: where there is no nearer one
+            odds = self.spaces[name].log_odds(given[name], self.means[name], self.examples[name])
+            meets = np.isfinite(odds) & (self.examples[name] > 0)
+            if name == JOINT:
+                meets &= met == 0
+            total, met = total + np.where(meets, odds, 0.0), met + meets
+        return np.where(met > 0, total / np.maximum(met, 1), -np.inf)
 
-    def probabilities(self, embeddings: ArrayLike) -> Floats:
+    def probabilities(self, vectors: Vectors) -> Floats:
         """Of each of ``named`` (n, classes); what they lack to 1 is not known (or NULL)."""
-        odds = self.log_odds(embeddings)
+        odds = self.log_odds(vectors)
         top = np.maximum(odds.max(1, initial=0.0), 0.0)[:, None]
         shares = np.exp(odds - top)
         p = shares / (shares.sum(1, keepdims=True) + np.exp(-top))
         return np.asarray(p[:, [i for i, name in enumerate(self.names) if name != NULL]], np.float64)
 
+    # -------------------------------------------------------------------------------------------- kept
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
-        space = {name: np.asarray(getattr(self.space, name)).tolist() for name in ("mean", "axes", "spread")}
-        space |= {"temperature": self.space.temperature, "prior": self.space.prior}
-        return {
-            "space": space, "names": list(self.names), "means": self.means.tolist(), "examples": self.examples.tolist()
-        }  # fmt: skip
+        spaces = {
+            name: {key: np.asarray(getattr(s, key)).tolist() for key in ("mean", "axes", "spread")}
+            | {"temperature": s.temperature, "prior": s.prior}
+            for name, s in self.spaces.items()
+        }
+        w = self.words
+        words = w and {"turn": w.turn.tolist(), "shift": w.shift.tolist(), "examples": w.examples}
+        return {"spaces": spaces, "words": words, **self.profile()}
+
+    def profile(self) -> dict[str, Any]:
+        """What was learnt and taught, without the spaces; plain JSON types."""
+        means, examples = ({s: x.tolist() for s, x in of.items()} for of in (self.means, self.examples))
+        return {"names": list(self.names), "means": means, "examples": examples}
+
+    def of_profile(self, given: Mapping[str, Any]) -> Classes:
+        """What ``profile`` wrote, in these spaces. ``ValueError`` for anything else."""
+        try:
+            names, n = tuple(map(str, given["names"])), len(given["names"])
+            means, examples = {}, {}
+            for name, space in self.spaces.items():
+                means[name] = np.asarray(given["means"][name], np.float64).reshape(n, space.axes.shape[1])
+                examples[name] = np.asarray(given["examples"][name], np.float64)
+                if not (np.isfinite(means[name]).all() and (examples[name] >= 0).all()):
+                    raise ValueError("numbers that are not finite")
+            return replace(self, names=names, means=means, examples=examples)
+        except (KeyError, TypeError, AttributeError, IndexError) as error:
+            raise ValueError(f"no classes of kinjo's: {type(error).__name__}: {error}") from error
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Classes:
         """The inverse of ``to_dict``. ``ValueError`` for anything else."""
         try:
-            told = given["space"]
-            arrays = {name: np.asarray(told[name], np.float64) for name in ("mean", "axes", "spread")}
-            space = Space(**arrays, temperature=float(told["temperature"]), prior=float(told["prior"]))
-            names = tuple(map(str, given["names"]))
-            means = np.asarray(given["means"], np.float64).reshape(len(names), space.axes.shape[1])
-            return cls(space, names, means, np.asarray(given["examples"], np.float64))
+            spaces = {
+                name: Space(
+                    *(np.asarray(told[key], np.float64) for key in ("mean", "axes", "spread")),
+                    temperature=float(told["temperature"]), prior=float(told["prior"]),
+                )
+                for name, told in given["spaces"].items()
+            }  # fmt: skip
+            w = given.get("words")
+            words = w and Words(np.asarray(w["turn"]), np.asarray(w["shift"]), float(w["examples"]))
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise ValueError(f"no classes of kinjo's: {type(error).__name__}: {error}") from error
+        empty = {s: np.zeros((0, space.axes.shape[1])) for s, space in spaces.items()}
+        return cls(spaces, (), empty, {s: np.zeros(0) for s in spaces}, words).of_profile(given)
 
 
-def learnt(embeddings: ArrayLike, labels: Sequence[str] | NDArray[Any], *, axes: int = AXES) -> Classes:
-    """Classes of labelled training windows: ``embeddings`` (n, d), ``labels`` (n,), NULL (``""``) among them or not.
+# ------------------------------------------------------------------------------------------------ learnt from a corpus
+def learnt(vectors: Vectors, labels: Sequence[str] | NDArray[Any], *, axes: int = AXES) -> Classes:
+    """Classes of labelled training windows: ``vectors`` in each space, ``labels`` (n,), NULL (``""``) may be one.
 
     ``ValueError`` for fewer than two classes.
     """
-    x, names = np.asarray(embeddings, np.float64), np.asarray(labels)
-    if x.ndim != 2 or names.shape != (len(x),) or not np.isfinite(x).all():
-        raise ValueError(f"windows are (n, d), finite, with a label each: given {x.shape} and {names.shape}")
-    found, where = np.unique(names, return_inverse=True)
-    if len(found) < 2:
-        raise ValueError("classes are told apart by what differs between them: give two or more")
+    names = np.asarray(labels)
+    found = tuple(map(str, np.unique(names)))
+    spaces, means, examples = {}, {}, {}
+    for name, given in vectors.items():
+        x = np.asarray(given, np.float64)
+        if x.ndim != 2 or names.shape != (len(x),) or np.isinf(x).any():
+            raise ValueError(f"windows are (n, d), finite, with a label each: given {x.shape} and {names.shape}")
+        there = np.isfinite(x).all(1)
+        if len(present := np.unique(names[there])) < 2:
+            raise ValueError("classes are told apart by what differs between them: give two or more")
+        spaces[name], inside = _space(x[there], names[there], axes)
+        at = [found.index(str(one)) for one in present]
+        means[name], examples[name] = np.zeros((len(found), inside.shape[1])), np.zeros(len(found))
+        means[name][at], examples[name][at] = inside, TRAINED
+    return Classes(spaces, found, means, examples)
+
+
+def _space(x: Floats, names: NDArray[Any], axes: int) -> tuple[Space, Floats]:
+    """The space of windows (n, d), and the means of their classes in it."""
+    _, where = np.unique(names, return_inverse=True)
     count = np.bincount(where)
-    means = np.stack([x[where == k].mean(0) for k in range(len(found))])
+    k = len(count)
+    means = np.stack([x[where == i].mean(0) for i in range(k)])
     mean = means.mean(0)
     # every class counts alike: a class of a thousand windows is no better known than one of ten
-    weight = (1.0 / count[where] / len(found))[:, None]
+    weight = (1.0 / count[where] / k)[:, None]
     within = ((x - means[where]) * weight).T @ (x - means[where])
-    between = (means - mean).T @ (means - mean) / len(found)
+    between = (means - mean).T @ (means - mean) / k
     ridge = RIDGE * max(np.trace(within), RIDGE * np.trace(between), 1e-12) / len(within)
     within += ridge * np.eye(len(within))
     root = np.linalg.inv(np.linalg.cholesky(within)).T  # whitens: root.T @ within @ root is 1
     power, turn = np.linalg.eigh(root.T @ between @ root)
     best = np.argsort(power)[::-1][: max(1, min(axes, len(power)))]
-    space = Space(mean, root @ turn[:, best], np.ones(len(best)))
+    space = Space(_short(mean), _short(root @ turn[:, best]), np.ones(len(best)))
     z = space.enter(x)
-    space = replace(space, spread=np.asarray(np.maximum((z * z * weight).sum(0), 1.0), np.float64))
-    return Classes(space, tuple(map(str, found)), space.enter(means), np.full(len(found), TRAINED))
+    spread = np.maximum((z * z * weight).sum(0), 1.0)
+    return replace(space, spread=_short(spread)), _short(space.enter(means))
 
 
-def calibrated(classes: Classes, embeddings: ArrayLike, labels: Sequence[str] | NDArray[Any]) -> Classes:
-    """With the temperature and the prior under which validation windows are likeliest.
+def worded(classes: Classes, sentences: Mapping[str, ArrayLike]) -> Classes:
+    """With the way from words to windows, learnt from the classes that have both: label -> vectors (n, d) of sentences
+    in the joint space. As they are where fewer than four classes have sentences.
+    """
+    known = [(k, np.asarray(sentences[name], np.float64)) for k, name in enumerate(classes.names) if name in sentences]
+    if len(known) < 4 or JOINT not in classes.spaces:
+        return classes
+    said, aims = np.concatenate([t for _, t in known]), classes.means[JOINT][[k for k, _ in known]]
+    owner = np.repeat(np.arange(len(known)), [len(t) for _, t in known])
+
+    def way(rows: NDArray[np.bool_], ridge: float) -> tuple[Floats, Floats]:
+        t, y = said[rows], aims[owner[rows]]
+        weight = (1.0 / np.bincount(owner, minlength=len(known))[owner[rows]])[:, None]
+        centre, middle = (weight * t).sum(0) / weight.sum(), (weight * y).sum(0) / weight.sum()
+        square = ((t - centre) * weight).T @ (t - centre)
+        turn = np.linalg.solve(square + ridge * np.eye(len(square)), ((t - centre) * weight).T @ (y - middle))
+        return turn, middle - centre @ turn
+
+    def astray(ridge: float) -> float:
+        """Mean squared distance by axis of a class that was left out."""
+        errors = []
+        for k in range(len(known)):
+            turn, shift = way(owner != k, ridge)
+            errors.append(((said[owner == k].mean(0) @ turn + shift - aims[k]) ** 2).mean())
+        return float(np.mean(errors))
+
+    best = min(np.geomspace(1e-2, 1e2, 9), key=astray)
+    turn, shift = way(np.ones(len(owner), bool), best)
+    return replace(classes, words=Words(_short(turn), _short(shift), round(1.0 / max(astray(best), 1e-3), 6)))
+
+
+def calibrated(classes: Classes, vectors: Vectors, labels: Sequence[str] | NDArray[Any]) -> Classes:
+    """With the temperature and the prior of each space under which validation windows are likeliest.
 
     Every window counts twice: as what it is, and as unknown to the other classes when its own is left out. ``labels``
     that are no class are unknown, as NULL is.
     """
-    own = np.array([classes.names.index(n) if n in classes.names else -1 for n in np.asarray(labels).tolist()])
-    free = replace(classes, space=replace(classes.space, temperature=1.0, prior=0.0))
-    known = free.log_odds(embeddings)
+    names, spaces = np.asarray(labels), dict(classes.spaces)
+    for name, space in classes.spaces.items():
+        x = np.asarray(vectors[name], np.float64)
+        there = np.isfinite(x).all(1)
+        if there.any():
+            spaces[name] = _calibrated(space, classes, name, x[there], names[there])
+    return replace(classes, spaces=spaces)
+
+
+def _calibrated(space: Space, classes: Classes, name: str, x: Floats, names: NDArray[Any]) -> Space:
+    own = np.array([classes.names.index(n) if n in classes.names else -1 for n in names.tolist()])
+    free = replace(space, temperature=1.0, prior=0.0)
+    known = free.log_odds(x, classes.means[name], classes.examples[name])
+    known[:, classes.examples[name] == 0] = -np.inf
     strange = known.copy()
     named = (own >= 0) & (np.array([*classes.names, NULL])[own] != NULL)
     strange[named, own[named]] = -np.inf
@@ -183,12 +335,17 @@ def calibrated(classes: Classes, embeddings: ArrayLike, labels: Sequence[str] | 
     weight = np.where(truth < 0, 0.5 / max(1, (truth < 0).sum()), 0.5 / max(1, (truth >= 0).sum()))
 
     def loss(temperature: float, prior: float) -> float:
-        x = odds / temperature - prior
-        top = np.maximum(x.max(1), 0.0)
-        shares, none = np.exp(x - top[:, None]), np.exp(-top)
-        right = np.where(truth < 0, shares[:, idle].sum(1) + none, shares[np.arange(len(x)), np.maximum(truth, 0)])
+        z = odds / temperature - prior
+        top = np.maximum(z.max(1), 0.0)
+        shares, none = np.exp(z - top[:, None]), np.exp(-top)
+        right = np.where(truth < 0, shares[:, idle].sum(1) + none, shares[np.arange(len(z)), np.maximum(truth, 0)])
         return float(-(weight * np.log(np.maximum(right / (shares.sum(1) + none), 1e-12))).sum())
 
     grid = [(t, p) for t in np.geomspace(0.5, 50, 25) for p in np.linspace(-15, 15, 41)]
     temperature, prior = min(grid, key=lambda each: loss(*each))
-    return replace(classes, space=replace(classes.space, temperature=float(temperature), prior=float(prior)))
+    return replace(space, temperature=float(temperature), prior=float(prior))
+
+
+def _short(x: Floats) -> Floats:
+    """To seven digits, so that what is kept as text is what is used."""
+    return np.char.mod("%.7g", x).astype(np.float64)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
@@ -19,10 +19,13 @@ from numpy.typing import NDArray
 
 from kinjo import joint
 from kinjo.batches import Windows, cut, slots
-from kinjo.classes import Classes, calibrated, learnt
+from kinjo.classes import JOINT, Classes, calibrated, learnt, worded
 from kinjo.corpus import Corpus
+from kinjo.datasets.sentences import sentences
 from kinjo.encoders import Input, VideoInput
 from kinjo.excerpt import Slot
+from kinjo.joint import embed_text
+from kinjo.learn import given
 from kinjo.live import Batch, Plan, Smoothing
 from kinjo.methods import mujo
 from kinjo.nn import checkpoint
@@ -54,26 +57,33 @@ def plan_of(recipe: Recipe, contracts: Mapping[str, Mapping[str, Any]]) -> Plan:
 
 
 def embedder(model: mujo.MuJo) -> Embed:
-    """Batches of windows to unit vectors (windows, d): the mean of the modalities that a window has."""
+    """Batches of windows to vectors in the joint space and in that of each modality's own embeddings."""
     inputs: dict[str, Input] = {k: s for k, s in model.config.inputs.items() if not isinstance(s, VideoInput)}
     device = next(model.parameters()).device
 
     @torch.inference_mode()
-    def embed(batch: Batch) -> NDArray[np.float32]:
+    def embed(batch: Batch) -> dict[str, NDArray[np.float32]]:
         given: dict[str, torch.Tensor] = {}
         for key, spec in inputs.items():
             if key in batch:
                 gone = torch.from_numpy(np.ascontiguousarray(batch[f"{key}.missing"]))
                 x = torch.from_numpy(np.ascontiguousarray(batch[key], np.float32))
                 given[key], given[f"{key}.missing"] = spec.prepare(x, gone).to(device), gone.to(device)
-        return fused(model.embed(given)).cpu().numpy()
+        return {space: x.cpu().numpy() for space, x in vectors(model, given).items()}
 
     return embed
 
 
-def fused(vectors: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """One unit vector a row of those of the modalities that it has; zero where it has none."""
-    return F.normalize(torch.stack(list(vectors.values())).sum(0), dim=1)
+def vectors(model: mujo.MuJo, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Prepared windows in all spaces: ``joint``, of unit length, the mean over the modalities that a window has, and
+    each modality's embedding; rows of NaN where a window lacks it.
+    """
+    encoded = model.encode(batch)
+    gone = {m: e.missing.all(1) for m, e in encoded.items()}
+    sums = torch.stack([model.joint(m, e.embedding, gone[m]) for m, e in encoded.items()]).sum(0)
+    nothing = torch.stack(list(gone.values())).all(0)
+    out = {JOINT: F.normalize(sums, dim=1).masked_fill(nothing[:, None], torch.nan)}
+    return out | {m: e.embedding.float().masked_fill(gone[m][:, None], torch.nan) for m, e in encoded.items()}
 
 
 def fingerprint(tensors: Mapping[str, torch.Tensor]) -> str:
@@ -94,26 +104,40 @@ def learn(path: Path, store: Corpus, train: Iterable[str], validation: Iterable[
     model, recipe, header = _opened(path)
     x, labels = _vectors(model, recipe, store, train)
     y, others = _vectors(model, recipe, store, chosen := list(validation))
-    if not len(x) or not len(y):
+    if not len(labels) or not len(others):
         raise ValueError("no windows to learn classes from: recordings of training and of validation are needed")
-    classes = calibrated(learnt(x, labels), y, others)
-    made = Model(_plan(recipe, header), embedder(model), classes, id=fingerprint(model.state_dict()))
+    classes = calibrated(worded(learnt(x, labels), _sentences(model, store, set(labels))), y, others)
+    made = _made(model, recipe, header, classes, Smoothing())
     made.smoothing = _smoothing(made, [store.recording(id) for id in chosen])
     return made
 
 
 def _vectors(
     model: mujo.MuJo, recipe: Recipe, store: Corpus, ids: Iterable[str]
-) -> tuple[NDArray[np.float32], NDArray[np.str_]]:
-    """Vectors and labels of the windows of recordings; windows that lack everything are left out."""
+) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.str_]]:
+    """Vectors in each space and labels of the windows of recordings; windows that lack everything are left out."""
     inputs = {key: spec for key, spec in recipe.inputs.items() if not isinstance(spec, VideoInput)}
     windows = Windows(store, cut(store, ids, recipe), inputs)
-    found = joint.embed(model, windows)
-    if not found:
-        return np.zeros((0, model.config.joint_dim), np.float32), np.zeros(0, str)
-    x = fused({m: torch.from_numpy(z) for m, z in found.items()}).numpy()
-    there = np.linalg.norm(x, axis=1) > 0.5
-    return x[there], windows.index.label_names.astype(str)[there]
+    with torch.inference_mode():
+        parts = [vectors(model, batch) for batch in given(model, windows, None, 256, None)]
+    if not parts:
+        return {}, np.zeros(0, str)
+    found = {space: torch.cat([part[space] for part in parts]).cpu().numpy() for space in parts[0]}
+    there = np.isfinite(found[JOINT]).all(1)
+    return {space: x[there] for space, x in found.items()}, windows.index.label_names.astype(str)[there]
+
+
+def _sentences(model: mujo.MuJo, store: Corpus, labels: Iterable[str]) -> dict[str, NDArray[np.float32]]:
+    """What is said of each label, in the joint space; empty where the model has learnt no words."""
+    datasets = [s for s in dict.fromkeys(str(s).split(":")[0] for s in store.table.sources) if s]
+    said = {name: [s for d in datasets for s in sentences(d, name)] for name in labels if name}
+    whole = embed_text(model, [s for group in said.values() for s in group]) if any(said.values()) else None
+    out, at = {}, 0
+    for name, group in said.items():
+        if whole is not None and group:
+            out[name] = whole[at : at + len(group)]
+            at += len(group)
+    return out
 
 
 def _smoothing(model: Model, recordings: Iterable[Any]) -> Smoothing:
@@ -144,8 +168,15 @@ def load(path: Path | str) -> Model:
     told = header.get("recognise")
     if told is None:
         raise checkpoint.CheckpointError(f"{path}: a joint space without classes: learn them from a labelled corpus")
-    classes, smoothing = Classes.from_dict(told["classes"]), Smoothing(**told["smoothing"])
-    return Model(_plan(recipe, header), embedder(model), classes, smoothing, fingerprint(model.state_dict()))
+    return _made(model, recipe, header, Classes.from_dict(told["classes"]), Smoothing(**told["smoothing"]))
+
+
+def _made(model: mujo.MuJo, recipe: Recipe, header: Mapping[str, Any], classes: Classes, smoothing: Smoothing) -> Model:
+    def say(said: Sequence[str]) -> NDArray[np.float32]:
+        return embed_text(model, said)
+
+    plan, id = plan_of(recipe, header.get("contracts", {})), fingerprint(model.state_dict())
+    return Model(plan, embedder(model), classes, smoothing, id, say)
 
 
 def _opened(path: Path) -> tuple[mujo.MuJo, Recipe, dict[str, Any]]:
@@ -155,10 +186,6 @@ def _opened(path: Path) -> tuple[mujo.MuJo, Recipe, dict[str, Any]]:
             f"{path}: a fine-tuned classifier, which cannot be taught: name the joint space that 'kinjo pretrain' wrote"
         )
     return model, recipe, header
-
-
-def _plan(recipe: Recipe, header: Mapping[str, Any]) -> Plan:
-    return plan_of(recipe, header.get("contracts", {}))
 
 
 def _file(path: Path) -> Path:

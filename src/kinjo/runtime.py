@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,12 @@ from kinjo.live import Batch, Live, Plan, Smoothing, Windows, recognize
 from kinjo.recording import Contract, Recording
 from kinjo.timeline import Timeline
 
-Embed = Callable[[Batch], NDArray[np.float32]]
-"""A batch of windows (see ``live``) to vectors (windows, d) of the joint space; of a modality that is not there nothing
-is read."""
-FORMAT = 1
+Embed = Callable[[Batch], Mapping[str, NDArray[np.float32]]]
+"""A batch of windows (see ``live``) to vectors (windows, d) in several spaces (see ``classes``): ``joint``, and the
+embedding of each modality that the model reads. Rows are NaN where a window lacks it."""
+Say = Callable[[Sequence[str]], NDArray[np.float32]]
+"""Sentences to vectors (n, d) of the joint space. ``ValueError`` for what it does not understand."""
+FORMAT = 2
 """Of the profile file."""
 LEAST_SHARE = 0.5
 """An example has to fill this share of a window."""
@@ -44,6 +46,7 @@ class Model:
     classes: Classes
     smoothing: Smoothing = field(default_factory=Smoothing)
     id: str = ""
+    say: Say | None = None
     _before: list[Classes] = field(default_factory=list)
 
     # -------------------------------------------------------------------------------------------- recognise
@@ -68,11 +71,11 @@ class Model:
             raise ValueError("this model knows no activity yet: teach it one")
         return Live(self.plan, contracts, self.score, self.labels, self.smoothing, late_s, wait_s)
 
-    def embeddings(self, recording: Recording) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """Times (windows, 2) in seconds and vectors (windows, d) of all windows of a recording."""
+    def embed_recording(self, recording: Recording) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float32]]]:
+        """Times (windows, 2) in seconds and vectors (windows, d) in each space of all windows of a recording."""
         contracts = {name: stream.contract for name, stream in recording.streams.items()}
         times: list[NDArray[np.float64]] = []
-        vectors: list[NDArray[np.float32]] = []
+        vectors: list[Mapping[str, NDArray[np.float32]]] = []
         windows = Windows(self.plan, contracts, wait_s=np.inf)
 
         def take(some: Any) -> None:
@@ -88,11 +91,9 @@ class Model:
             take(windows.push(name, values, clock, start_s=stream.start_s))
             take(windows.end(name))
         take(windows.finish())
-        d = len(self.classes.space.mean)
-        return (
-            np.concatenate(times) if times else np.zeros((0, 2)),
-            np.concatenate(vectors) if vectors else np.zeros((0, d), np.float32),
-        )
+        if not times:
+            return np.zeros((0, 2)), {}
+        return np.concatenate(times), {space: np.concatenate([v[space] for v in vectors]) for space in vectors[0]}
 
     # -------------------------------------------------------------------------------------------- learn and forget
     def teach(self, name: str, examples: Recording | Sequence[Recording]) -> int:
@@ -103,19 +104,29 @@ class Model:
         some = [examples] if isinstance(examples, Recording) else list(examples)
         if not some:
             raise ValueError(f"teach '{name}' by an example or more")
-        found = [self.embeddings(one)[1] for one in some]
-        for one, vectors in zip(some, found, strict=True):
-            if not len(vectors):
+        found = [self.embed_recording(one) for one in some]
+        for one, (times, _) in zip(some, found, strict=True):
+            if not len(times):
                 least = LEAST_SHARE * self.plan.length_s
                 raise ValueError(
                     f"example '{one.id}' of {one.duration_s:.1f} s is too short or lacks samples: "
                     f"at least {least:.1f} s of '{name}' are needed, {self.plan.length_s:.0f} s and more are better"
                 )
         classes = self.classes
-        for vectors in found:
+        for _, vectors in found:
             classes = classes.taught(name, vectors)
         self._change(classes)
-        return sum(map(len, found))
+        return sum(len(times) for times, _ in found)
+
+    def tell(self, name: str, sentences: str | Sequence[str] = ()) -> None:
+        """Know an activity by what it is in words, one sentence or several; without any, by its name.
+
+        ``ValueError`` where the model does not understand them.
+        """
+        said = [sentences] if isinstance(sentences, str) else list(sentences)
+        if self.say is None:
+            raise ValueError("this model understands no words: teach it by an example")
+        self._change(self.classes.told(name, self.say(said or [name])))
 
     def forget(self, name: str) -> None:
         """Know an activity no more. ``KeyError`` for one that is not known."""
@@ -136,10 +147,10 @@ class Model:
     def save_profile(self, path: Path | str) -> None:
         """What it knows now, in a small JSON file; atomic."""
         path = Path(path)
-        told = self.classes.to_dict()
-        told.pop("space")
         temporary = path.with_name(f".{path.name}.tmp")
-        temporary.write_text(json.dumps({"format": FORMAT, "model": self.id, **told}), encoding="utf-8")
+        temporary.write_text(
+            json.dumps({"format": FORMAT, "model": self.id, **self.classes.profile()}), encoding="utf-8"
+        )
         os.replace(temporary, path)
 
     def load_profile(self, path: Path | str) -> None:
@@ -154,9 +165,7 @@ class Model:
                     f"{path}: taught to model {told['model'] or '(none)'}, this is {self.id or '(none)'}: "
                     "use that model, or teach this one anew"
                 )
-            means = np.asarray(told["means"], np.float64).reshape(len(told["names"]), self.classes.space.axes.shape[1])
-            names, examples = tuple(map(str, told["names"])), np.asarray(told["examples"], np.float64)
-            classes = replace(self.classes, names=names, means=means, examples=examples)
+            classes = self.classes.of_profile(told)
         except ProfileError:
             raise
         except FileNotFoundError:
