@@ -9,10 +9,11 @@ import pytest
 
 import _small_model
 from _small_model import LEARNT, TAUGHT, session, shown
-from kinjo import recognizer
+from kinjo.formats.errors import FormatError
 from kinjo.nn import checkpoint
-from kinjo.recording import ContractError, Stream
-from kinjo.runtime import Model, ProfileError
+from kinjo.recognizer import Recognizer
+from kinjo.recording import ContractError, Recording, Stream
+from kinjo.runtime import ProfileError
 from kinjo.timeline import Timeline
 
 
@@ -22,8 +23,8 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def model(saved: Path) -> Model:
-    return recognizer.load(saved)
+def model(saved: Path) -> Recognizer:
+    return Recognizer.load(saved)
 
 
 def seconds_f1(found: Timeline, truth: Timeline, name: str) -> float:
@@ -32,7 +33,7 @@ def seconds_f1(found: Timeline, truth: Timeline, name: str) -> float:
     return float(2 * seconds[i, i] / (seconds[i].sum() + seconds[:, i].sum()))
 
 
-def test_it_recognises_people_whom_it_never_saw(model: Model):
+def test_it_recognises_people_whom_it_never_saw(model: Recognizer):
     assert model.labels == tuple(sorted(LEARNT))
     right = total = 0.0
     for person in range(100, 104):
@@ -43,7 +44,7 @@ def test_it_recognises_people_whom_it_never_saw(model: Model):
     assert right / total > 0.7
 
 
-def test_one_example_teaches_and_nothing_is_unlearnt(model: Model, saved: Path):
+def test_one_example_teaches_and_nothing_is_unlearnt(model: Recognizer, saved: Path):
     example = shown(session(200, (TAUGHT,)), TAUGHT)
     assert model.teach(TAUGHT, example) >= 1
     assert TAUGHT in model.labels
@@ -53,7 +54,7 @@ def test_one_example_teaches_and_nothing_is_unlearnt(model: Model, saved: Path):
         for r in recordings if any(s.label == TAUGHT for s in r.segments)
     ]  # fmt: skip
     assert np.mean(f1) > 0.5
-    before = recognizer.load(saved).recognize(recordings[0])
+    before = Recognizer.load(saved).recognize(recordings[0])
     model.forget(TAUGHT)
     assert model.recognize(recordings[0]).segments == before.segments
     assert model.undo()
@@ -65,13 +66,13 @@ def test_one_example_teaches_and_nothing_is_unlearnt(model: Model, saved: Path):
         model.forget(TAUGHT)
 
 
-def test_profiles_are_small_and_of_one_model(model: Model, saved: Path, tmp_path: Path):
+def test_profiles_are_small_and_of_one_model(model: Recognizer, saved: Path, tmp_path: Path):
     example = shown(session(200, (TAUGHT,)), TAUGHT)
     model.teach(TAUGHT, example)
     path = tmp_path / "mine.json"
     model.save_profile(path)
     assert path.stat().st_size < 20_000
-    again = recognizer.load(saved)
+    again = Recognizer.load(saved)
     again.load_profile(path)
     recording = session(300, (*LEARNT, TAUGHT))
     assert again.recognize(recording).segments == model.recognize(recording).segments
@@ -88,7 +89,39 @@ def test_profiles_are_small_and_of_one_model(model: Model, saved: Path, tmp_path
     assert TAUGHT in again.labels
 
 
-def test_a_stream_is_recognised_as_the_recording(model: Model):
+def columns(recording: Recording) -> dict[str, np.ndarray]:
+    """As a table has them."""
+    out = {"time_s": np.arange(recording.streams["right_wrist.acc"].length) / 50.0}
+    for q in ("acc", "gyro"):
+        values = np.array(recording.streams[f"right_wrist.{q}"].values())
+        values[recording.streams[f"right_wrist.{q}"].mask()] = np.nan
+        out |= {f"{q}_{axis}": values[:, k] for k, axis in enumerate("xyz")}
+    return out
+
+
+def test_files_and_columns_are_recordings(model: Recognizer, tmp_path: Path):
+    recording = _small_model.sensors(session(401, LEARNT))
+    told = {"placement": "right_wrist", "units": {"acc": "m/s^2", "gyro": "rad/s"}, "gravity": True}
+    table = columns(recording)
+    whole, given = model.recognize(recording), model.recognize(table, **told)
+    assert [s.label for s in given] == [s.label for s in whole]
+    np.savetxt(
+        tmp_path / "mine.csv", np.stack(list(table.values()), 1), delimiter=",", header=",".join(table), comments=""
+    )
+    for path in (tmp_path / "mine.csv", str(tmp_path / "mine.csv")):
+        read = model.recognize(path, **told)
+        assert [s.label for s in read] == [s.label for s in whole]
+        np.testing.assert_allclose([s[:2] for s in read], [s[:2] for s in whole], atol=1e-6)
+    with pytest.raises(FormatError, match="placement"):
+        model.recognize(tmp_path / "mine.csv")
+    assert model.teach("mine", [tmp_path / "mine.csv", table], **told) == 2 * model.teach("mine", recording)
+    times, vectors = model.embed_recording(table, **told)
+    assert set(vectors) == {"imu", "joint"}
+    assert len(times) == len(vectors["imu"])
+    np.testing.assert_allclose(np.linalg.norm(vectors["joint"], axis=1), 1.0, atol=1e-5)
+
+
+def test_a_stream_is_recognised_as_the_recording(model: Recognizer):
     recording = session(400, LEARNT)
     used = {n: s for n, s in recording.streams.items() if s.contract.modality == "imu"}
     live = model.live({n: s.contract for n, s in used.items()})
@@ -107,14 +140,14 @@ def test_a_stream_is_recognised_as_the_recording(model: Model):
     np.testing.assert_allclose([s.confidence for s in spans], [s.confidence for s in whole], atol=1e-4)
 
 
-def test_what_it_cannot_do_is_said(model: Model, saved: Path, tmp_path: Path):
+def test_what_it_cannot_do_is_said(model: Recognizer, saved: Path, tmp_path: Path):
     recording = session(400, LEARNT)
     short = shown(recording, recording.segments[0].label)
     short = replace(short, streams={n: Stream.of(n, s.contract, s.values(0, 20)) for n, s in short.streams.items()})
     with pytest.raises(ValueError, match=r"too short .* at least 1.5 s"):
         model.teach("wave", short)
-    with pytest.raises(ValueError, match="an example or more"):
-        model.teach("wave", [])
+    with pytest.raises(ValueError, match="a recording says it itself"):
+        model.recognize(recording, placement="left_wrist")
     pose = replace(recording, streams={n: s for n, s in recording.streams.items() if s.contract.modality == "pose"})
     with pytest.raises(ContractError, match="acc at right_wrist"):
         model.recognize(pose)
@@ -122,7 +155,7 @@ def test_what_it_cannot_do_is_said(model: Model, saved: Path, tmp_path: Path):
     header.pop("recognise")
     checkpoint.save(tmp_path / "bare.safetensors", tensors, header)
     with pytest.raises(checkpoint.CheckpointError, match="without classes"):
-        recognizer.load(tmp_path / "bare.safetensors")
+        Recognizer.load(tmp_path / "bare.safetensors")
     for name in model.labels:
         model.forget(name)
     with pytest.raises(ValueError, match="knows no activity"):

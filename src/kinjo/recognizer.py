@@ -1,15 +1,22 @@
-"""A joint space that recognises: classes learnt on top of a checkpoint, kept in it, and loaded as ``runtime.Model``.
+"""What most users hold: ``Recognizer`` reads recordings of any kind, and is taught by an example or a sentence.
 
-``runtime.Model`` recognises, is taught and streams without PyTorch; here are its embeddings, and what a corpus teaches.
+    model = Recognizer.load("model.safetensors")
+    model.recognize("walk.csv", placement="right_wrist").plot("walk.png")
+    model.teach("squat", Path("squats.csv"), placement="right_wrist")
+    model.teach("wave", "the raised right hand goes from side to side")
+
+``runtime.Model``, which it is, recognises, is taught and streams without PyTorch; here are its embeddings, the reading
+of files, and what a corpus teaches (``learn``).
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -24,20 +31,82 @@ from kinjo.corpus import Corpus
 from kinjo.datasets.sentences import sentences
 from kinjo.encoders import Input, VideoInput
 from kinjo.excerpt import Slot
+from kinjo.formats.recordings import read_recording
 from kinjo.joint import embed_text
 from kinjo.learn import given
 from kinjo.live import Batch, Plan, Smoothing
 from kinjo.methods import mujo
 from kinjo.nn import checkpoint
 from kinjo.recipe import Recipe
+from kinjo.recording import Recording
 from kinjo.runtime import Embed, Model
 from kinjo.timeline import Timeline
 
+Recorded = Recording | Path | str | Mapping[str, Any]
+"""A recording, a file, or columns by name."""
 SMOOTHINGS = tuple(
     Smoothing(enter, max(enter - 0.15, 0.05), lasting, smooth)
     for enter, lasting, smooth in product((0.3, 0.4, 0.5, 0.6), (0.0, 2.0, 4.0), (0.0, 3.0, 5.0))
 )
 """Of which the one with the best events on validation recordings is taken."""
+
+
+@dataclass
+class Recognizer(Model):
+    """A ``runtime.Model`` on PyTorch: takes files and arrays where that takes recordings; finds moments in corpora.
+
+    Made by ``Recognizer.load`` or ``learn``. Where a recording is asked for, a path of a file or folder does (see
+    ``formats.recordings``), and columns by name, as of a table or a data frame; what the file does not say is told by
+    keywords (``placement``, ``rate_hz``, ``units``, ...), or asked for by an error.
+    """
+
+    space: mujo.MuJo | None = None
+    recipe: Recipe | None = None
+
+    @classmethod
+    def load(cls, path: Path | str) -> Recognizer:
+        """The recognizer in a checkpoint that ``save`` wrote. ``CheckpointError`` for a joint space without classes."""
+        model, recipe, header = _opened(path := Path(path))
+        told = header.get("recognise")
+        if told is None:
+            raise checkpoint.CheckpointError(
+                f"{path}: a joint space without classes: learn them from a labelled corpus"
+            )
+        return _made(model, recipe, header, Classes.from_dict(told["classes"]), Smoothing(**told["smoothing"]))
+
+    def recognize(self, recording: Recorded, **told: Any) -> Timeline:
+        """What is done in a recording over time. ``FormatError`` for a file of which more has to be told,
+        ``ContractError`` where it has no stream that the model reads.
+        """
+        return super().recognize(as_recording(recording, **told))
+
+    def embed_recording(
+        self, recording: Recorded, **told: Any
+    ) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float32]]]:
+        """Times (windows, 2) in seconds and vectors (windows, d) in each space of all windows of a recording."""
+        return super().embed_recording(as_recording(recording, **told))
+
+    def teach(self, name: str, examples: Recorded | Sequence[Recorded] = (), **told: Any) -> int:
+        """As ``runtime.Model.teach``: a ``str`` is a sentence, a ``Path`` is a file."""
+        some = [examples] if isinstance(examples, str | Path | Recording | Mapping) else list(examples)
+        return super().teach(name, [one if isinstance(one, str) else as_recording(one, **told) for one in some])
+
+
+def as_recording(what: Recorded, **told: Any) -> Recording:
+    """A recording as it is, the one in a file or folder, or that of columns by name: arrays (samples,) as of a table.
+
+    ``told``: what the file or the columns do not say, keywords of ``formats.recordings.read_recording``.
+    """
+    if isinstance(what, Recording):
+        if told:
+            raise ValueError(f"{', '.join(told)}: a recording says it itself, only files and columns are told of")
+        return what
+    if isinstance(what, str | Path):
+        return read_recording(what, **told)
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "columns.npz"
+        np.savez(file, **{str(name): np.asarray(column) for name, column in what.items()})  # pyright: ignore[reportArgumentType]
+        return read_recording(file, **told)
 
 
 def plan_of(recipe: Recipe, contracts: Mapping[str, Mapping[str, Any]]) -> Plan:
@@ -95,7 +164,7 @@ def fingerprint(tensors: Mapping[str, torch.Tensor]) -> str:
 
 
 # ------------------------------------------------------------------------------------------------ from a corpus
-def learn(path: Path, store: Corpus, train: Iterable[str], validation: Iterable[str]) -> Model:
+def learn(path: Path, store: Corpus, train: Iterable[str], validation: Iterable[str]) -> Recognizer:
     """A model that knows the labels of a corpus: classes from the recordings ``train``, by the joint space in ``path``.
 
     Nothing is trained. How sure an answer is, what is unknown, and how scores become spans are chosen on the
@@ -162,21 +231,12 @@ def save(model: Model, joint_space: Path, out: Path) -> None:
     checkpoint.save(out, tensors, header | {"recognise": told})
 
 
-def load(path: Path | str) -> Model:
-    """The model in a checkpoint that ``save`` wrote. ``CheckpointError`` for a joint space without classes."""
-    model, recipe, header = _opened(path := Path(path))
-    told = header.get("recognise")
-    if told is None:
-        raise checkpoint.CheckpointError(f"{path}: a joint space without classes: learn them from a labelled corpus")
-    return _made(model, recipe, header, Classes.from_dict(told["classes"]), Smoothing(**told["smoothing"]))
-
-
-def _made(model: mujo.MuJo, recipe: Recipe, header: Mapping[str, Any], classes: Classes, smoothing: Smoothing) -> Model:
+def _made(model: mujo.MuJo, recipe: Recipe, header: Mapping[str, Any], classes: Classes, smoothing: Smoothing) -> Recognizer:
     def say(said: Sequence[str]) -> NDArray[np.float32]:
         return embed_text(model, said)
 
     plan, id = plan_of(recipe, header.get("contracts", {})), fingerprint(model.state_dict())
-    return Model(plan, embedder(model), classes, smoothing, id, say)
+    return Recognizer(plan, embedder(model), classes, smoothing, id, say, space=model, recipe=recipe)
 
 
 def _opened(path: Path) -> tuple[mujo.MuJo, Recipe, dict[str, Any]]:

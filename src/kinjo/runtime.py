@@ -27,6 +27,8 @@ Embed = Callable[[Batch], Mapping[str, NDArray[np.float32]]]
 embedding of each modality that the model reads. Rows are NaN where a window lacks it."""
 Say = Callable[[Sequence[str]], NDArray[np.float32]]
 """Sentences to vectors (n, d) of the joint space. ``ValueError`` for what it does not understand."""
+Example = Recording | str
+"""Something that teaches an activity: a recording of it, or a sentence."""
 FORMAT = 2
 """Of the profile file."""
 LEAST_SHARE = 0.5
@@ -96,37 +98,31 @@ class Model:
         return np.concatenate(times), {space: np.concatenate([v[space] for v in vectors]) for space in vectors[0]}
 
     # -------------------------------------------------------------------------------------------- learn and forget
-    def teach(self, name: str, examples: Recording | Sequence[Recording]) -> int:
-        """Know an activity by recordings that show it from beginning to end; the number of windows they gave.
+    def teach(self, name: str, examples: Example | Sequence[Example] = ()) -> int:
+        """Know an activity by examples: recordings that show it from beginning to end, or sentences that say what it
+        is; without any, by its name. Returns the number of windows that recordings gave.
 
-        Nothing is trained. An activity of that name gets more examples. ``ValueError`` for one that is too short.
+        Nothing is trained. An activity of that name gets more examples. ``ValueError`` for a recording that is too
+        short, and where the model does not understand the words.
         """
-        some = [examples] if isinstance(examples, Recording) else list(examples)
-        if not some:
-            raise ValueError(f"teach '{name}' by an example or more")
-        found = [self.embed_recording(one) for one in some]
-        for one, (times, _) in zip(some, found, strict=True):
+        some = [examples] if isinstance(examples, Recording | str) else list(examples) or [name]
+        classes, windows = self.classes, 0
+        for one in some:
+            if isinstance(one, str):
+                if self.say is None:
+                    raise ValueError("this model understands no words: teach it by a recording")
+                classes = classes.told(name, self.say([one]))
+                continue
+            times, vectors = self.embed_recording(one)
             if not len(times):
                 least = LEAST_SHARE * self.plan.length_s
                 raise ValueError(
                     f"example '{one.id}' of {one.duration_s:.1f} s is too short or lacks samples: "
                     f"at least {least:.1f} s of '{name}' are needed, {self.plan.length_s:.0f} s and more are better"
                 )
-        classes = self.classes
-        for _, vectors in found:
-            classes = classes.taught(name, vectors)
+            classes, windows = classes.taught(name, vectors), windows + len(times)
         self._change(classes)
-        return sum(len(times) for times, _ in found)
-
-    def tell(self, name: str, sentences: str | Sequence[str] = ()) -> None:
-        """Know an activity by what it is in words, one sentence or several; without any, by its name.
-
-        ``ValueError`` where the model does not understand them.
-        """
-        said = [sentences] if isinstance(sentences, str) else list(sentences)
-        if self.say is None:
-            raise ValueError("this model understands no words: teach it by an example")
-        self._change(self.classes.told(name, self.say(said or [name])))
+        return windows
 
     def forget(self, name: str) -> None:
         """Know an activity no more. ``KeyError`` for one that is not known."""

@@ -209,9 +209,9 @@ def _read(file: Path, told: dict[str, Any], *, quiet: bool) -> Recording:
 
 
 def _model(path: Path, profile: Path | None) -> Model:
-    from kinjo import recognizer
+    from kinjo.recognizer import Recognizer
 
-    model = recognizer.load(path)
+    model = Recognizer.load(path)
     if profile is not None:
         model.load_profile(profile)
     return model
