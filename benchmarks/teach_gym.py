@@ -81,7 +81,7 @@ def trained(held: str, people: int, steps: int, seed: int) -> Model:
     return model
 
 
-def seen(model: Model, part: str, held: str) -> list[tuple[Recording, Any, Any]]:
+def seen(model: Model, part: str) -> list[tuple[Recording, Any, Any]]:
     """Sessions of people never seen, with the times and vectors of their windows."""
     first, number = SESSIONS[part]
     names = gym.NAMES if part == "test" else tuple(n for n in gym.NAMES if n not in TAUGHT)
@@ -110,11 +110,11 @@ def timeline(model: Model, recording: Recording, times: Any, vectors: Any) -> Ti
     return Timeline(tuple(spans), model.labels, recording.id)
 
 
-def taught(model: Model, part: str, held: str) -> dict[str, dict[str, list[float]]]:
-    """Exercise -> F1 by seconds of each example, over all sessions, and the same of each session."""
-    sessions, (first, number) = seen(model, part, held), EXAMPLES[part]
+def taught(model: Model, part: str) -> dict[str, Any]:
+    """Exercise -> seconds (examples, sessions, 3) that were right, answered and true."""
+    sessions, (first, number) = seen(model, part), EXAMPLES[part]
     truths = [Timeline.from_segments(r.segments) for r, _, _ in sessions]
-    out: dict[str, dict[str, list[float]]] = {}
+    out: dict[str, Any] = {}
     for name in TAUGHT if part == "test" else DEVELOPMENT:
         scores = []
         for person in range(first, first + number):
@@ -126,7 +126,7 @@ def taught(model: Model, part: str, held: str) -> dict[str, dict[str, list[float
                 counts.append((seconds[i, i], seconds[:, i].sum(), seconds[i].sum()))
             model.undo()
             scores.append(np.array(counts))
-        out[name] = {"counts": np.array(scores)}  # (examples, sessions, 3): right, answered, true
+        out[name] = np.array(scores)
     return out
 
 
@@ -140,7 +140,7 @@ def summary(found: dict[str, Any]) -> dict[str, dict[str, float]]:
     """Exercise -> mean over examples of F1, its lowest and highest, precision and recall."""
     out = {}
     for name, each in found.items():
-        scores, total = [f1(c) for c in each["counts"]], each["counts"].sum((0, 1))
+        scores, total = [f1(c) for c in each], each.sum((0, 1))
         out[name] = {
             "f1": float(np.mean(scores)), "lowest": min(scores), "highest": max(scores),
             "precision": float(total[0] / max(total[1], 1e-9)), "recall": float(total[0] / total[2]),
@@ -154,8 +154,7 @@ def interval(found: list[dict[str, Any]], draws: int = 1000) -> tuple[float, flo
     for _ in range(draws):
         scores = []
         for one in found:
-            for each in one.values():
-                counts = each["counts"]
+            for counts in one.values():
                 examples, people = (rng.integers(n, size=n) for n in counts.shape[:2])
                 scores.append(np.mean([f1(counts[e][people]) for e in examples]))
         means.append(np.mean(scores))
@@ -172,7 +171,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     given = parser.parse_args()
     models = [trained(given.held, given.people, given.steps, seed) for seed in range(given.seeds)]
-    found = [taught(model, given.held, given.held) for model in models]
+    found = [taught(model, given.held) for model in models]
     tables = [summary(one) for one in found]
     for table in tables:
         for name, row in table.items():

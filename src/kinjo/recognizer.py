@@ -231,7 +231,9 @@ def save(model: Model, joint_space: Path, out: Path) -> None:
     checkpoint.save(out, tensors, header | {"recognise": told})
 
 
-def _made(model: mujo.MuJo, recipe: Recipe, header: Mapping[str, Any], classes: Classes, smoothing: Smoothing) -> Recognizer:
+def _made(
+    model: mujo.MuJo, recipe: Recipe, header: Mapping[str, Any], classes: Classes, smoothing: Smoothing
+) -> Recognizer:
     def say(said: Sequence[str]) -> NDArray[np.float32]:
         return embed_text(model, said)
 
