@@ -93,13 +93,10 @@ def seen(model: Model, part: str) -> list[tuple[Recording, Any, Any]]:
 
 
 def example(person: int, name: str) -> Recording:
-    """One set of one exercise, by somebody."""
-    for seconds in (60.0, 120.0):
-        recording = session(person, (name,), seconds)
-        for part in recording.segments:
-            if part.end_s < seconds - 0.5:
-                return recording.between(part.start_s, part.end_s)
-    raise ValueError(f"person {person} never ends a set of {name}")
+    """The first set of one exercise by somebody that lasts a window or more."""
+    recording = session(person, (name,), 120.0)
+    part = next(s for s in recording.segments if s.end_s - s.start_s >= 5.0)
+    return recording.between(part.start_s, part.end_s)
 
 
 def timeline(model: Model, recording: Recording, times: Any, vectors: Any) -> Timeline:

@@ -116,8 +116,9 @@ class Model:
             times, vectors = self.embed_recording(one)
             if not len(times):
                 least = LEAST_SHARE * self.plan.length_s
+                long = max((s.end_s - s.start_s for s in one.streams.values()), default=0.0)
                 raise ValueError(
-                    f"example '{one.id}' of {one.duration_s:.1f} s is too short or lacks samples: "
+                    f"example '{one.id}' of {long:.1f} s is too short or lacks samples: "
                     f"at least {least:.1f} s of '{name}' are needed, {self.plan.length_s:.0f} s and more are better"
                 )
             classes, windows = classes.taught(name, vectors), windows + len(times)
