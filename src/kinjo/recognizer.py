@@ -29,7 +29,7 @@ from kinjo.batches import Windows, cut, slots
 from kinjo.classes import JOINT, Classes, calibrated, learnt, worded
 from kinjo.corpus import Corpus
 from kinjo.datasets.sentences import sentences
-from kinjo.encoders import Input, VideoInput
+from kinjo.encoders import Input, SensorInput, VideoInput
 from kinjo.excerpt import Slot
 from kinjo.formats.recordings import read_recording
 from kinjo.joint import embed_text
@@ -153,6 +153,21 @@ def vectors(model: mujo.MuJo, batch: Mapping[str, torch.Tensor]) -> dict[str, to
     nothing = torch.stack(list(gone.values())).all(0)
     out = {JOINT: F.normalize(sums, dim=1).masked_fill(nothing[:, None], torch.nan)}
     return out | {m: e.embedding.float().masked_fill(gone[m][:, None], torch.nan) for m, e in encoded.items()}
+
+
+def costs_of(model: mujo.MuJo) -> dict[str, int]:
+    """``parameters``, and ``macs``: multiplications of one window with all its sensors and poses."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    batch: dict[str, torch.Tensor] = {}
+    for key, spec in model.config.inputs.items():
+        if not isinstance(spec, VideoInput):
+            shape = (1, spec.samples, 3) if isinstance(spec, SensorInput) else (1, spec.samples, spec.joints, spec.axes)
+            batch[key], batch[f"{key}.missing"] = torch.zeros(shape), torch.zeros(1, spec.samples, dtype=torch.bool)
+    counter = FlopCounterMode(display=False)
+    with counter, torch.inference_mode():
+        vectors(model, batch)
+    return {"parameters": sum(p.numel() for p in model.parameters()), "macs": counter.get_total_flops() // 2}
 
 
 def fingerprint(tensors: Mapping[str, torch.Tensor]) -> str:

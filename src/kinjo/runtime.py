@@ -7,6 +7,7 @@ scores become spans.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kinjo.body import PLACEMENTS
 from kinjo.classes import Classes
+from kinjo.excerpt import Slot
 from kinjo.live import Batch, Live, Plan, Smoothing, Windows, recognize
 from kinjo.recording import Contract, Recording
 from kinjo.timeline import Timeline
@@ -31,12 +34,18 @@ Example = Recording | str
 """Something that teaches an activity: a recording of it, or a sentence."""
 FORMAT = 2
 """Of the profile file."""
+ONNX_FORMAT = 1
+"""Of the metadata in an exported model."""
 LEAST_SHARE = 0.5
 """An example has to fill this share of a window."""
 
 
 class ProfileError(ValueError):
     """A profile is damaged, newer than this kinjo, or of another model. Says what to do."""
+
+
+class ModelError(ValueError):
+    """A file is no exported model of kinjo's, damaged, or newer than this kinjo. Says what to do."""
 
 
 @dataclass
@@ -49,6 +58,8 @@ class Model:
     smoothing: Smoothing = field(default_factory=Smoothing)
     id: str = ""
     say: Say | None = None
+    costs: Mapping[str, int] = field(default_factory=dict)
+    """Of an exported model: ``parameters``, and ``macs`` (multiplications) of one window."""
     _before: list[Classes] = field(default_factory=list)
 
     # -------------------------------------------------------------------------------------------- recognise
@@ -170,3 +181,93 @@ class Model:
         except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
             raise ProfileError(f"{path}: no profile of kinjo's ({error}): teach it again") from error
         self._change(classes)
+
+
+# ------------------------------------------------------------------------------------------------ exported models
+def load(path: Path | str, *, threads: int = 1) -> Model:
+    """The model that ``kinjo export`` wrote, by ONNX Runtime with ``threads``. ``ModelError`` for any other file."""
+    try:
+        import onnxruntime as ort
+    except ImportError as error:
+        raise ImportError(
+            "exported models need ONNX Runtime: pip install 'kinjo[runtime]'", name="onnxruntime"
+        ) from error
+    path, options = Path(path), ort.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if not path.is_file():
+        raise ModelError(f"{path}: no such model: 'kinjo export' writes one")
+    try:
+        session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        raw = session.get_modelmeta().custom_metadata_map.get("kinjo")
+    except Exception as error:  # ONNX Runtime's errors have no common class
+        raise ModelError(f"{path}: no ONNX model, or cut short: copy or export it again") from error
+    if raw is None:
+        raise ModelError(f"{path}: an ONNX model, but not one of kinjo's: 'kinjo export' writes them")
+    try:
+        told = json.loads(raw)
+        if told["format"] != ONNX_FORMAT:
+            raise ModelError(
+                f"{path}: format {told['format']}, this kinjo reads {ONNX_FORMAT}: upgrade kinjo, or export anew"
+            )
+        plan = told["plan"]
+        slots = tuple(Slot(**{**slot, "size": None}) for slot in plan["slots"])
+        vectors = np.frombuffer(base64.b64decode(told["vectors"]), "<f2").astype(np.float32)
+        words = dict(zip(told["words"], vectors.reshape(len(told["words"]), -1), strict=True)) if told["words"] else {}
+        places = [(one["key"], one["quantity"], one["placement"]) for one in told["inputs"]]
+        return Model(
+            Plan(slots, float(plan["length_s"]), float(plan["hop_s"])), _embedder(session, places),
+            Classes.from_dict(told["classes"]), Smoothing(**told["smoothing"]), str(told["id"]), _sayer(words),
+            {name: int(number) for name, number in told["costs"].items()},
+        )  # fmt: skip
+    except ModelError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"{path}: its metadata are damaged ({type(error).__name__}: {error}): export it again"
+        ) from error
+
+
+def _embedder(session: Any, inputs: Sequence[tuple[str, str, str]]) -> Embed:
+    """Runs a graph (see ``export``) on the places that a batch has; ``inputs``: key, quantity and place of each."""
+    quantities = sorted({quantity for _, quantity, _ in inputs})
+    keys = {(quantity, place): key for key, quantity, place in inputs}
+    every = list(dict.fromkeys(place for _, _, place in inputs))
+
+    def embed(batch: Batch) -> dict[str, NDArray[np.float32]]:
+        there = [p for p in every if any(keys.get((q, p), "") in batch for q in quantities)]
+        if not there:
+            raise ValueError(f"none of the model's sensors: {', '.join(key for key, _, _ in inputs)}")
+        one = next(batch[key] for key in keys.values() if key in batch)
+        feed: dict[str, NDArray[Any]] = {"placement": np.array([PLACEMENTS.index(p or "unknown") for p in there])}
+        gone = np.ones(one.shape[:1], bool)
+        for q in quantities:
+            x = np.zeros((len(one), len(there), *one.shape[1:]), np.float32)
+            missing = np.ones(x.shape[:3], bool)
+            for i, place in enumerate(there):
+                key = keys.get((q, place), "")
+                if key in batch:
+                    x[:, i], missing[:, i] = batch[key], batch[f"{key}.missing"]
+            feed[q], feed[f"{q}_missing"] = x, missing
+            gone &= missing.all((1, 2))
+        imu, joint = session.run(["imu", "joint"], feed)
+        imu[gone], joint[gone] = np.nan, np.nan
+        return {"joint": joint, "imu": imu}
+
+    return embed
+
+
+def _sayer(words: Mapping[str, NDArray[np.float32]]) -> Say:
+    """Labels that the file knows; sentences need the text model."""
+
+    def say(said: Sequence[str]) -> NDArray[np.float32]:
+        plain = [" ".join(s.casefold().replace("_", " ").replace("-", " ").split()) for s in said]
+        unknown = [s for s, p in zip(said, plain, strict=True) if p not in words]
+        if unknown:
+            raise ValueError(
+                f"'{unknown[0]}' is none of the {len(words)} labels that this exported model knows: "
+                "teach it by a recording, or in words with the checkpoint that it was made of"
+            )
+        return np.stack([words[p] for p in plain])
+
+    return say

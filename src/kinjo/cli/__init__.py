@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 import kinjo
-from kinjo.cli import build, motion, own
+from kinjo.cli import build, motion, own, ship
 from kinjo.cli import joint as joint_space
 from kinjo.cli.common import Corpus, Data, Json, give, say
 
@@ -321,15 +321,16 @@ def demo(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the picture and the model.")] = Path("demo"),
     as_json: Json = False,
 ) -> None:
-    """Recognise activities from one example each, and by words alone: a real watch, then the simulated gym.
+    """Recognise activities from one example each, and by words alone: a real watch, then the simulated gym; leave a
+    recognizer of a watch and files to try it on.
 
     With DATA, video, pose and IMU are real.
     """
     from kinjo import demo as shown
+    from kinjo.demo_watch import watch
 
-    results = (
-        [shown.basic_motions(out), shown.gym(out), shown.words(out)] if data is None else [shown.utd_mhad(data, out)]
-    )
+    own = [shown.basic_motions, shown.gym, shown.words, watch]
+    results = [part(out) for part in own] if data is None else [shown.utd_mhad(data, out)]
     give({"results": [r.to_dict() for r in results]}, as_json, "\n\n".join(r.to_text() for r in results))
 
 
@@ -340,7 +341,18 @@ for name, protocol in {
 }.items():  # fmt: skip
     evaluate_app.command(name)(protocol)
 
-for verb in (own.inspect, own.learn, own.recognize, own.teach, own.forget, motion.simulate, motion.gym, motion.sync):
+for verb in (
+    own.inspect,
+    own.learn,
+    own.recognize,
+    own.teach,
+    own.forget,
+    ship.export,
+    ship.profile,
+    motion.simulate,
+    motion.gym,
+    motion.sync,
+):
     app.command()(verb)
 
 

@@ -22,7 +22,7 @@ Gravity = Annotated[str | None, typer.Option(help="true or false: whether gravit
 TimeUnits = Annotated[str | None, typer.Option(help="s, ms, us or ns of the time column.")]
 Columns = Annotated[str | None, typer.Option(help="Names of the columns, by commas, or THEIRS=acc_x,...")]
 Convention = Annotated[str | None, typer.Option(help="ios or android, of an export of Sensor Logger.")]
-ModelFile = Annotated[Path, typer.Option("--model", help="A checkpoint that 'kinjo learn' wrote.")]
+ModelFile = Annotated[Path, typer.Option("--model", help="What 'kinjo learn' or 'kinjo export' wrote.")]
 Profile = Annotated[Path | None, typer.Option(help="Activities that 'kinjo teach' keeps.")]
 WRITERS = {".csv": "to_csv", ".json": "to_json", ".parquet": "to_parquet"}
 
@@ -209,9 +209,14 @@ def _read(file: Path, told: dict[str, Any], *, quiet: bool) -> Recording:
 
 
 def _model(path: Path, profile: Path | None) -> Model:
-    from kinjo.recognizer import Recognizer
+    if path.suffix == ".onnx":
+        from kinjo.runtime import load
 
-    model = Recognizer.load(path)
+        model = load(path)
+    else:
+        from kinjo.recognizer import Recognizer
+
+        model = Recognizer.load(path)
     if profile is not None:
         model.load_profile(profile)
     return model

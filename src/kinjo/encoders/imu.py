@@ -149,28 +149,44 @@ class ImuEncoder(nn.Module):
     def enter(
         self, batch: Mapping[str, Tensor], hidden: Bool[Tensor, "batch tokens"] | None = None, *, placed: bool = True
     ) -> Entered:
-        """Tokens before the context, nothing of ``hidden`` ones read. ``placed`` False: placements as if never seen."""
-        tokens, missing = [], []
-        for unit, (placement, keys) in enumerate(self.units.items()):
-            veil = None if hidden is None else hidden[:, unit * self.slots : (unit + 1) * self.slots]
-            parts = [self._sensor(batch, key, veil) for key in keys if key in batch]
-            if not parts:
-                rows, like = len(next(iter(batch.values()))), self.shared[0].joints
-                tokens.append(like.new_zeros(rows, self.slots, like.shape[1]))
-                missing.append(torch.ones(rows, self.slots, dtype=torch.bool, device=like.device))
-                continue
-            there = torch.stack([~gone for _, gone in parts]).float()  # (sensors, b, slots)
-            mean = (torch.stack([x for x, _ in parts]) * there[..., None]).sum(0) / there.sum(0).clamp(min=1)[..., None]
-            tokens.append(mean + self.shared[0].placement(placement, known=placed))
-            missing.append(there.sum(0) == 0)
-        return Entered(torch.cat(tokens, 1), torch.cat(missing, 1), self.get_buffer("position"))
+        """Tokens before the context, nothing of ``hidden`` ones read. ``placed`` False: placements as if never seen.
 
-    def _sensor(
-        self, batch: Mapping[str, Tensor], key: str, hidden: Bool[Tensor, "batch slots"] | None
-    ) -> tuple[Float[Tensor, "batch slots dim"], Bool[Tensor, "batch slots"]]:
-        spec = self.inputs[key]
-        gone = missing_of(batch, key, spec)
-        return self.stems[spec.quantity](spec.signal(batch[key]), gone if hidden is None else gone | hidden), gone
+        Units of which the batch has no sensor are left out, but where tokens are ``hidden``, which count all, and
+        where a recurrence reads them.
+        """
+        every = hidden is not None or isinstance(self.context, Recurrent)
+        there = [(u, keys) for u, keys in self.units.items() if every or any(k in batch for k in keys)]
+        rows, like = len(next(iter(batch.values()))), self.shared[0].joints
+        total = like.new_zeros(rows, len(there), self.slots, like.shape[1])
+        count = like.new_zeros(rows, len(there), self.slots)
+        for quantity, stem in self.stems.items():
+            at = [(u, key) for u, (_, keys) in enumerate(there) for key in keys if self._gives(batch, key, quantity)]
+            if not at:
+                continue
+            where = torch.tensor([u for u, _ in at], device=like.device)
+            specs = [self.inputs[key] for _, key in at]
+            x = torch.stack([spec.signal(batch[key]) for spec, (_, key) in zip(specs, at, strict=True)], 1)
+            gone = torch.stack([missing_of(batch, key, spec) for spec, (_, key) in zip(specs, at, strict=True)], 1)
+            veil = gone if hidden is None else gone | hidden.unflatten(1, (-1, self.slots))[:, where]
+            tokens = stem(x.flatten(0, 1), veil.flatten(0, 1)).unflatten(0, veil.shape[:2])  # (b, sensors, slots, d)
+            total = total.index_add(1, where, tokens.float() * (~gone)[..., None])
+            count = count.index_add(1, where, (~gone).to(count.dtype))
+        places = torch.stack([self.shared[0].placement(placement, known=placed) for placement, _ in there])
+        return self.entered(total, count, places)
+
+    def entered(
+        self,
+        total: Float[Tensor, "batch units slots dim"],
+        count: Float[Tensor, "batch units slots"],
+        places: Float[Tensor, "units dim"],
+    ) -> Entered:
+        """Sums over the sensors of each unit, and how many of them are there, to tokens of all units."""
+        mean = total / count.clamp(min=1)[..., None] + places[:, None]
+        position = self.get_buffer("position")[: self.slots].repeat(places.shape[0], 1)
+        return Entered(mean.flatten(1, 2), (count == 0).flatten(1, 2), position)
+
+    def _gives(self, batch: Mapping[str, Tensor], key: str, quantity: str) -> bool:
+        return key in batch and self.inputs[key].quantity == quantity
 
     def forward(self, batch: Mapping[str, Tensor], *, placed: bool = True) -> Encoded:
         return self.context(self.enter(batch, placed=placed))

@@ -51,8 +51,12 @@ class Context(nn.Module):
         self.size = 3 * dim
 
     def forward(self, entered: Entered) -> Encoded:
+        return self.embedded(entered, entered.missing if bool(entered.missing.any()) else None)
+
+    def embedded(self, entered: Entered, unseen: Tensor | None) -> Encoded:
+        """``unseen``: tokens that are not attended to; None spares the masks where nothing is missing."""
         tokens, missing = entered.tokens, entered.missing
-        encoded = self.encoder(tokens + entered.position.to(tokens), missing if bool(missing.any()) else None)
+        encoded = self.encoder(tokens + entered.position.to(tokens), unseen)
         first = entered.local or (tokens, missing)
         parts = present_mean(*first), present_peak(*first), present_mean(encoded, missing)
         return Encoded(encoded, missing, torch.cat([F.normalize(part, dim=1) for part in parts], 1))

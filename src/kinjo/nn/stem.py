@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
@@ -43,7 +44,6 @@ class ConvStem(nn.Module):
                 layers.append(nn.MaxPool1d(2))
             channels = width
         self.layers = nn.Sequential(*layers)
-        self.pool = nn.AdaptiveMaxPool1d(slots)
 
     def forward(
         self, x: Float[Tensor, "batch samples channels"], hidden: Bool[Tensor, "batch slots"] | None = None
@@ -54,7 +54,19 @@ class ConvStem(nn.Module):
             x = x.masked_fill(gone, 0.0)
         if self.motion:
             x = self.motion * differences(x, gone)
-        return self.pool(self.layers(x.transpose(1, 2))).transpose(1, 2)
+        return pooled(self.layers(x.transpose(1, 2)), self.slots).transpose(1, 2)
+
+
+def pooled(x: Float[Tensor, "batch channels samples"], slots: int) -> Float[Tensor, "batch channels slots"]:
+    """The largest of each slot, as ``AdaptiveMaxPool1d``, in words that ONNX has too."""
+    n = x.shape[2]
+    if n % slots == 0:
+        return x if n == slots else F.max_pool1d(x, n // slots)
+    low = [i * n // slots for i in range(slots)]
+    high = [-((i + 1) * -n // slots) for i in range(slots)]
+    width = max(b - a for a, b in zip(low, high, strict=True))
+    at = torch.tensor([[min(a + j, b - 1) for j in range(width)] for a, b in zip(low, high, strict=True)])
+    return x[:, :, at.to(x.device)].amax(3)
 
 
 class FrameStem(nn.Module):
