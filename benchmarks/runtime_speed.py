@@ -69,8 +69,8 @@ def main() -> None:
         common: dict[str, Any] = {
             "command": COMMAND, "trained_on": "nothing", "machine": report.describe_machine(),
             "protocol": f"{ours.costs['parameters']} parameters, {ours.costs['macs'] / 1e6:.1f} M multiplications, "
-            f"windows of 5 s, accelerometer and gyroscope at {' and '.join(places)}, one window at a time from samples to "
-            f"probabilities of {CLASSES} classes, one thread, ONNX fp32, {len(one)} windows",
+            f"windows of 5 s, accelerometer and gyroscope at {' and '.join(places)}, one window at a time from samples "
+            f"to probabilities of {CLASSES} classes, one thread, ONNX fp32, {len(one)} windows",
         }  # fmt: skip
         rows.append(report.row(f"runtime.p50_ms{suffix}", float(np.percentile(one, 50)), "ms", **common))
         rows.append(report.row(f"runtime.p99_ms{suffix}", float(np.percentile(one, 99)), "ms", **common))

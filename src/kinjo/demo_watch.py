@@ -82,7 +82,7 @@ def watch(out: Path, *, people: int = PEOPLE, steps: int = STEPS, seed: int = 0,
         recording = session(person, ("walking", TAUGHT, "biceps curl", "standing", "running", "push-up"), 180.0)
         found, real = model.recognize(recording), Timeline.from_segments(recording.segments)
         shown = shown or (found, real)
-        for at in np.arange(0.5, 180.0, 1.0):
+        for at in np.arange(0.5, 180.0, 1.0).tolist():
             here, there = real.at(at), found.at(at)
             if here is not None:
                 truth.append(here.label)

@@ -59,7 +59,8 @@ class ImuGraph(nn.Module):
         self.register_buffer("table", table.detach().clone())
 
     def forward(self, signals: list[Tensor], missing: list[Tensor], placement: Tensor) -> tuple[Tensor, Tensor]:
-        slots, total, count = self.encoder.slots, None, None
+        slots = self.encoder.slots
+        totals, counts = [], []
         for quantity, x, lost in zip(self.quantities, signals, missing, strict=True):
             b, places, samples, axes = x.shape
             x = (x / TYPICAL[quantity]).masked_fill(lost[..., None], 0.0)
@@ -67,9 +68,14 @@ class ImuGraph(nn.Module):
             tokens = self.encoder.stems[quantity](x.reshape(b * places, samples, axes), gone.reshape(b * places, slots))
             seen = (~gone).float()
             tokens = tokens.reshape(b, places, slots, -1) * seen[..., None]
-            total, count = (tokens, seen) if total is None else (total + tokens, count + seen)
-        entered = self.encoder.entered(total, count, self.get_buffer("table")[placement])
-        embedding = self.encoder.context.embedded(entered, entered.missing).embedding
+            totals.append(tokens)
+            counts.append(seen)
+        entered = self.encoder.entered(
+            sum(totals[1:], totals[0]), sum(counts[1:], counts[0]), self.get_buffer("table")[placement]
+        )
+        context = self.encoder.context
+        assert isinstance(context, Context)
+        embedding = context.embedded(entered, entered.missing).embedding
         return embedding, F.normalize(self.project(embedding), dim=1)
 
 

@@ -5,7 +5,7 @@ Guessed, and noted, is only what is clear:
 
 * **time units**: the one of s, ms, us, ns in which the rate is 2 to 1000 Hz; **rate**: from the steps, pauses left out;
 * **acc**: gravity shows as a mean that stays over a second or two. 8.3 to 11.3 is m/s^2 and 0.85 to 1.15 is g, both
-  with gravity. Where the units are told, about 1 g is with gravity and below a fifth of it is without;
+  with gravity. Where the units are told, 7 to 14 m/s^2 is with gravity and below 2 is without;
 * **gyro**: deg/s where the 99th percentile is above 40 (more than sensors measure in rad/s);
 * **mag**: 15 to 150 is uT and 0.15 to 1.5 is gauss, the field of the Earth.
 
@@ -31,6 +31,8 @@ from kinjo.formats.facts import TIME_UNITS, ClockGuess, Fact, Guess, StreamGuess
 from kinjo.signal import UNITS
 
 GRAVITY_IN: dict[str, tuple[float, float]] = {"m/s^2": (8.3, 11.3), "g": (0.85, 1.15)}
+WITH_GRAVITY = (7.0, 14.0)
+"""m/s^2, where the units are told: an arm that swings pulls steadily beside gravity, and without it means are small."""
 GYRO_DEGREES = 40.0
 MAG_IN: dict[str, tuple[float, float]] = {"uT": (15.0, 150.0), "gauss": (0.15, 1.5)}
 STEADY = 0.6
@@ -174,7 +176,7 @@ def _acc(stream: StreamGuess) -> StreamGuess:
     if stream.gravity:
         return stream
     level = stream.level * abs(stream.scale) * UNITS["acc"][stream.units.value]
-    low, high = GRAVITY_IN["m/s^2"]
+    low, high = WITH_GRAVITY
     why = f"a mean of {level:.3g} m/s^2"
     if low <= level <= high and steady:
         return replace(stream, gravity=Fact(True, "guessed", why + " that stays"))
