@@ -349,6 +349,7 @@ for verb in (
     own.forget,
     ship.export,
     ship.profile,
+    ship.stream,
     motion.simulate,
     motion.gym,
     motion.sync,

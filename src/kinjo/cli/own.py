@@ -113,7 +113,7 @@ def recognize(
     """Recognise what is done in a recording over time."""
     if out is not None and out.suffix not in WRITERS:
         raise ValueError(f"{out}: a timeline is written as {', '.join(WRITERS)}: choose one of these endings")
-    known = _model(model, profile)
+    known = opened(model, profile)
     told = _told(placement, rate, units, gravity, time_units, columns, convention)
     found = known.recognize(_read(file, told, quiet=as_json))
     if out is not None:
@@ -141,7 +141,7 @@ def teach(
     as_json: Json = False,
 ) -> None:
     """Teach an activity by an example or more: at once, without training. Undone by 'kinjo forget'."""
-    known = _model(model, profile if profile.exists() else None)
+    known = opened(model, profile if profile.exists() else None)
     told = _told(placement, rate, units, gravity, time_units, columns, convention)
     examples = [_read(file, told, quiet=as_json).between(start, end) for file in files]
     windows = known.teach(name, examples)
@@ -159,7 +159,7 @@ def forget(
     as_json: Json = False,
 ) -> None:
     """Forget an activity, taught or learnt, in a profile."""
-    known = _model(model, profile if profile.exists() else None)
+    known = opened(model, profile if profile.exists() else None)
     try:
         known.forget(name)
     except KeyError as error:
@@ -208,7 +208,8 @@ def _read(file: Path, told: dict[str, Any], *, quiet: bool) -> Recording:
     return recording
 
 
-def _model(path: Path, profile: Path | None) -> Model:
+def opened(path: Path, profile: Path | None) -> Model:
+    """The model in a checkpoint or an exported file, with what a profile knows."""
     if path.suffix == ".onnx":
         from kinjo.runtime import load
 

@@ -1,4 +1,4 @@
-"""Verbs that take a recognizer to a device: export it as ONNX, and measure what it costs there."""
+"""Verbs that take a recognizer to a device: export it as ONNX, measure what it costs there, and run it on a pipe."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kinjo.cli.common import Json, give
+from kinjo.cli.own import ModelFile, Profile, opened
 
 
 def export(
@@ -55,3 +56,23 @@ def profile(
 
     found = measured(model, windows=windows)
     give(found, as_json, "\n".join(f"{name:>14}  {value}" for name, value in found.items()))
+
+
+def stream(
+    model: ModelFile,
+    profile: Profile = None,
+    late: Annotated[float, typer.Option(min=0.0, help="Seconds by which samples may come after newer ones.")] = 0.5,
+    wait: Annotated[float, typer.Option(min=0.0, help="Seconds to wait for a stream that lags behind others.")] = 1.0,
+) -> None:
+    """Recognise while samples come: JSON lines on stdin, events as JSON lines on stdout (see kinjo.stream)."""
+    import json
+    import os
+    import sys
+
+    from kinjo.stream import events, read_lines
+
+    try:
+        for event in events(opened(model, profile), read_lines(sys.stdin), late_s=late, wait_s=wait):
+            print(json.dumps(event), flush=True)
+    except BrokenPipeError:  # whoever read the events has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

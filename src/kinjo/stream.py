@@ -1,0 +1,139 @@
+"""JSON lines of samples in, events out: ``runtime.Model.live`` for pipes, sockets and files that grow.
+
+In, one object a line, in any order that makes sense:
+
+    {"streams": {"right_wrist.acc": {"modality": "imu", "quantity": "acc", "units": "m/s^2", "rate_hz": 50,
+                                     "placement": "right_wrist", "gravity": true}}}      what will come, first
+    {"stream": "right_wrist.acc", "t": [0.0, 0.02], "values": [[0.1, 9.8, 0.2], [0.1, null, 0.3]]}     samples
+    {"stream": "right_wrist.acc", "values": [0.1, 9.8, 0.2]}               one sample, on an even clock
+    {"end": "right_wrist.acc"}                                             no more comes of it
+
+Out: ``span`` (closed: start_s, end_s, label, confidence), ``now`` (the open span, whenever its label changes), ``late``
+(samples lost because they came too late, in all), ``error`` (a line that was passed over, and why), ``end``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, TextIO
+
+import numpy as np
+
+from kinjo.live import Live
+from kinjo.recording import Contract, Recording
+from kinjo.runtime import Model
+
+LONGEST = 1 << 20
+"""Characters of a line; longer ones are passed over."""
+Event = dict[str, Any]
+
+
+def events(model: Model, lines: Iterable[str], *, late_s: float = 0.5, wait_s: float = 1.0) -> Iterator[Event]:
+    """What is recognised in ``lines`` while they come; a bad line is an ``error`` event, and the next one is read.
+
+    ``late_s``, ``wait_s``: see ``live.Windows``; nothing older than a window and these is kept.
+    """
+    live: Live | None = None
+    late, now = 0, ""
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            said = _object(line)
+            if "streams" in said:
+                if live is not None:
+                    raise ValueError("streams are declared once, in the first line: start again for others")
+                live = model.live(_contracts(said["streams"]), late_s=late_s, wait_s=wait_s)
+                continue
+            if live is None:
+                raise ValueError('say first what comes: {"streams": {name: contract, ...}}')
+            spans = live.end(_name(live, said["end"])) if "end" in said else _pushed(live, said)
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
+            why = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+            yield {"event": "error", "line": number, "message": why}
+            continue
+        yield from ({"event": "span", **span._asdict()} for span in spans)
+        if (current := live.current) is not None and current.label != now:
+            now = current.label
+            yield {"event": "now", "start_s": current.start_s, "label": now, "confidence": current.confidence}
+        if live.windows.late != late:
+            late = live.windows.late
+            yield {"event": "late", "samples": late}
+    if live is not None:
+        yield from ({"event": "span", **span._asdict()} for span in live.finish())
+    yield {"event": "end"}
+
+
+def read_lines(file: TextIO) -> Iterator[str]:
+    """Lines as they come, none held that is longer than ``LONGEST``: of such a one the beginning, which is no JSON."""
+    while line := file.readline(LONGEST + 1):
+        yield line
+        while len(line) > LONGEST and not line.endswith("\n"):
+            line = file.readline(LONGEST + 1)
+
+
+def samples(recording: Recording, step_s: float = 0.2) -> Iterator[str]:
+    """A recording's sensors and poses as lines that ``events`` reads, as if they came every ``step_s`` seconds."""
+    streams = {n: s for n, s in recording.streams.items() if s.contract.modality in ("imu", "pose") and s.length}
+    yield json.dumps({"streams": {name: stream.contract.to_dict() for name, stream in streams.items()}})
+    clock = min((s.start_s if s.times is None else float(s.times[0]) for s in streams.values()), default=0.0)
+    at = dict.fromkeys(streams, 0)
+    while at:
+        clock += step_s
+        for name in list(at):
+            stream = streams[name]
+            stop = stream.index_at(clock)
+            if stop > at[name]:
+                values = np.array(stream.values(at[name], stop), np.float64)
+                values[stream.mask(at[name], stop)] = np.nan
+                told = {"stream": name, "t": stream.clock(at[name], stop).tolist(), "values": _plain(values)}
+                yield json.dumps(told)
+                at[name] = stop
+            if at[name] >= stream.length:
+                del at[name]
+                yield json.dumps({"end": name})
+
+
+def _plain(values: Any) -> Any:
+    """Lists, null where a number is missing."""
+    plain = np.asarray(values).astype(object)
+    plain[~np.isfinite(values)] = None
+    return plain.tolist()
+
+
+def _object(line: str) -> dict[str, Any]:
+    if len(line) > LONGEST:
+        raise ValueError(f"a line of more than {LONGEST} characters: send fewer samples at once")
+    try:
+        said = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"no JSON ({error}): one object a line") from None
+    if not isinstance(said, dict):
+        raise ValueError(f"one object a line, given a {type(said).__name__}")
+    return said
+
+
+def _contracts(given: Any) -> dict[str, Contract]:
+    if not (isinstance(given, dict) and given and all(isinstance(one, dict) for one in given.values())):
+        raise ValueError('"streams" maps names to contracts: modality, quantity, units, rate_hz, placement, gravity')
+    return {
+        str(name): Contract.from_dict({"modality": "imu", "axes": list("xyz"), **one}) for name, one in given.items()
+    }
+
+
+def _name(live: Live, name: Any) -> str:
+    if name not in live.contracts:
+        raise ValueError(f"stream {name!r} was not declared: there are {', '.join(live.contracts)}")
+    return str(name)
+
+
+def _pushed(live: Live, said: dict[str, Any]) -> Any:
+    name = _name(live, said["stream"])
+    values, times = np.array(said["values"], np.float64), said.get("t")
+    one = 2 if live.contracts[name].skeleton else 1
+    if values.ndim == one:
+        values, times = values[None], times if times is None else [times]
+    start = said.get("start_s")
+    given = None if times is None else np.array(times, dtype=np.float64)
+    return live.push(name, values.astype(np.float32), given, start_s=None if start is None else float(start))
