@@ -25,6 +25,7 @@ from kinjo.methods import mujo
 from kinjo.nn import checkpoint
 from kinjo.recipe import Cut, Recipe
 from kinjo.recognizer import embedder, fingerprint, plan_of, save
+from kinjo.repetitions import Rhythm
 from kinjo.runtime import Model
 
 WORK = ROOT / ".bench" / "day"
@@ -80,7 +81,8 @@ def model(path: Path) -> int:
     x = {s: rng.normal(0, 1, (40 * CLASSES, d)) for s, d in (("imu", 3 * config.dim), ("joint", config.joint_dim))}
     classes = learnt(x, np.repeat([f"activity {k}" for k in range(CLASSES)], 40))
     plan = plan_of(recipe, meta["contracts"])
-    made = Model(plan, embedder(net), replace(classes), id=fingerprint(net.state_dict()))
+    rhythms = {name: Rhythm(2.0) for name in classes.named}
+    made = Model(plan, embedder(net), replace(classes), id=fingerprint(net.state_dict()), rhythms=rhythms)
     save(made, space, path)
     return sum(p.numel() for p in net.parameters())
 

@@ -20,7 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--chunkings", type=int, default=1000)
     given = parser.parse_args()
-    wrong, windows, spans_, late = [], 0, 0, 0
+    wrong, windows, spans_, counted, late = [], 0, 0, 0, 0
     for seed in range(given.chunkings):
         rng = np.random.default_rng(seed)
         streams = _chunks.data(rng, timed=seed % 2 == 0, seconds=rng.uniform(1, 40), gaps=int(rng.integers(0, 5)))
@@ -31,12 +31,13 @@ def main() -> None:
         spans, live = _chunks.chunked(streams, rng)
         scores = np.reshape([row[2] for row in live.scored], (-1, len(_chunks.LABELS)))
         windows, spans_, late = windows + len(scores), spans_ + len(spans), late + live.windows.late
+        counted += sum(span.repetitions is not None for span in spans)
         if tuple(spans) != whole.segments or not np.array_equal(scores, whole.scores.values):
             wrong.append(seed)
     protocol = (
         f"{given.chunkings} recordings of {SENSORS} sensors, 1 to 40 s, half with uneven clocks: pushes of 1 to 39 "
         f"samples, out of order within {_chunks.LATE_S} s, silences up to 5 s; {windows} windows and {spans_} spans, "
-        f"which have to be equal to the last bit; {late} samples came too late"
+        f"{counted} of them with repetitions, which have to be equal to the last bit; {late} samples came too late"
     )
     write("stream_mismatches", "stream.mismatches", len(wrong), "count", protocol=protocol, seeds=1, wrong=wrong)
 

@@ -7,12 +7,14 @@ import numpy as np
 from kinjo.excerpt import Slot
 from kinjo.live import Live, Plan, Smoothing, recognize
 from kinjo.recording import Contract, Recording, Stream
+from kinjo.repetitions import Rhythm
 from kinjo.timeline import Span
 
 ACC = Contract("imu", "acc", "m/s^2", 100.0, placement="left_wrist", gravity=True)
 GYRO = Contract("imu", "gyro", "deg/s", 50.0, placement="left_wrist")
 PLAN = Plan((Slot("acc", "imu", "acc", 64), Slot("gyro", "imu", "gyro", 64)), 2.0, 1.0)
 LABELS = ("low", "middle", "high")
+RHYTHMS = {"low": Rhythm(1.0), "high": Rhythm(0.5, per_period=2.0)}
 LATE_S = WAIT_S = 0.4
 
 
@@ -48,9 +50,8 @@ def data(rng: np.random.Generator, *, timed: bool, seconds: float, gaps: int) ->
 
 def live(streams: dict[str, Stream]) -> Live:
     contracts = {name: s.contract for name, s in streams.items()}
-    return Live(
-        PLAN, contracts, score, LABELS, Smoothing(0.5, 0.4, 0.5, 2.0), late_s=LATE_S, wait_s=WAIT_S, keep_scores=True
-    )
+    how = Smoothing(0.5, 0.4, 0.5, 2.0)
+    return Live(PLAN, contracts, score, LABELS, how, late_s=LATE_S, wait_s=WAIT_S, keep_scores=True, rhythms=RHYTHMS)
 
 
 def chunked(streams: dict[str, Stream], rng: np.random.Generator) -> tuple[list[Span], Live]:
@@ -88,4 +89,4 @@ def chunked(streams: dict[str, Stream], rng: np.random.Generator) -> tuple[list[
 
 
 def offline(streams: dict[str, Stream]) -> Any:
-    return recognize(Recording("r", streams), PLAN, score, LABELS, Smoothing(0.5, 0.4, 0.5, 2.0))
+    return recognize(Recording("r", streams), PLAN, score, LABELS, Smoothing(0.5, 0.4, 0.5, 2.0), RHYTHMS)

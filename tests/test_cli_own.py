@@ -1,5 +1,6 @@
 """The path of somebody with files of their own: look into them, learn, recognise, teach, recognise again, forget."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -61,9 +62,16 @@ def test_from_files_to_activities(made: Path, tmp_path: Path, run):
     example = table(shown(session(200, (TAUGHT,)), TAUGHT), tmp_path / "example.csv")
     code, out, _ = run("teach", TAUGHT, example, *said, "--profile", profile, "--json")
     assert (code, last(out)["classes"]) == (0, [*sorted(LEARNT), TAUGHT])
+    assert last(out)["counted"]
     code, out, _ = run("recognize", path, *said, "--profile", profile)
     assert code == 0
-    assert TAUGHT in out
+    assert re.search(f"{TAUGHT} x[0-9]+ ", out)
+    said_ = ("--profile", profile, "--repetitions", 0)  # not to be counted
+    code, out, _ = run("teach", TAUGHT, example, *said, *said_)
+    assert code == 0
+    assert "counted" not in out
+    code, out, _ = run("recognize", path, *said, "--profile", profile, "--json")
+    assert {span["repetitions"] for span in last(out)["spans"] if span["label"] == TAUGHT} == {None}
     code, out, _ = run("forget", TAUGHT, "--model", model, "--profile", profile, "--json")
     assert (code, last(out)["classes"]) == (0, sorted(LEARNT))
     code, out, _ = run("recognize", path, *said, "--profile", profile)
@@ -100,6 +108,8 @@ def test_mistakes_say_what_to_do(made: Path, tmp_path: Path, run):
         (("inspect", path, "--gravity", "maybe"), "--gravity is true or false"),
         (("teach", "x", path, *model, "--profile", tmp_path / "p.json", "--placement", "right_wrist", "--from", "99"),
          "has nothing from 99"),
+        (("teach", "x", path, *model, "--profile", tmp_path / "p.json", "--placement", "right_wrist", "--repetitions",
+          "3", "--repetitions", "4"), "each needs its number"),
     ):  # fmt: skip
         code, _, err = run(*words)
         assert code == 1, words

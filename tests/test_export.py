@@ -91,12 +91,9 @@ def test_the_graph_is_the_encoder(graph: tuple[ImuGraph, mujo.MuJo, bytes]):
 
 def test_it_answers_as_the_checkpoint_does(saved: Path, exported: Path):
     ours, theirs = load(exported), Recognizer.load(saved)
-    assert (ours.labels, ours.id, ours.plan, ours.smoothing) == (
-        theirs.labels,
-        theirs.id,
-        theirs.plan,
-        theirs.smoothing,
-    )
+    for what in ("labels", "id", "plan", "smoothing", "rhythms"):
+        assert getattr(ours, what) == getattr(theirs, what)
+    assert ours.rhythms
     example = shown(session(200, (TAUGHT,)), TAUGHT)
     recording = sensors(session(300, (*LEARNT, TAUGHT)))
     for teach in (False, True):
@@ -106,7 +103,7 @@ def test_it_answers_as_the_checkpoint_does(saved: Path, exported: Path):
         assert a.scores is not None
         assert b.scores is not None
         np.testing.assert_allclose(a.scores.values, b.scores.values, atol=1e-4)
-        assert [s[:3] for s in a] == [s[:3] for s in b]
+        assert [(*s[:3], s.repetitions) for s in a] == [(*s[:3], s.repetitions) for s in b]
     alone = {n: s for n, s in recording.streams.items() if n.endswith("acc")}
     assert len(ours.recognize(type(recording)("acc", alone)))
 
@@ -163,11 +160,15 @@ def test_other_files_are_refused(exported: Path, tmp_path: Path):
     proto = onnx.load(exported)
     told = json.loads(proto.metadata_props[0].value)
     for change, why in (({"format": 99}, "upgrade kinjo"), ({"classes": 3}, "damaged"), ({"vectors": "AAA"}, "damaged"),
-                        ({"plan": {"slots": [{}]}}, "damaged")):  # fmt: skip
+                        ({"plan": {"slots": [{}]}}, "damaged"), ({"rhythms": {"squat": 3}}, "damaged")):  # fmt: skip
         proto.metadata_props[0].value = json.dumps(told | change)
         onnx.save(proto, tmp_path / "changed.onnx")
         with pytest.raises(ModelError, match=why):
             load(tmp_path / "changed.onnx")
+    del told["rhythms"]  # as written before there were any
+    proto.metadata_props[0].value = json.dumps(told)
+    onnx.save(proto, tmp_path / "old.onnx")
+    assert load(tmp_path / "old.onnx").rhythms == {}
     del proto.metadata_props[:]
     onnx.save(proto, tmp_path / "foreign.onnx")
     with pytest.raises(ModelError, match="not one of kinjo's"):

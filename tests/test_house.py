@@ -27,10 +27,11 @@ HEAVY = {
 GROUND = {
     "recording", "checks", "body", "signal", "timeline", "motion", "vary", "spline", "sensors",
     "simulate", "energy", "sync", "runtime", "excerpt", "live", "classes", "repetitions",
+    "tape", "rhythms", "timeline_plot",
 }  # fmt: skip
 """Modules of floor 1."""
 GUESTS = {
-    "runtime": {"onnxruntime"}, "timeline": {"matplotlib", "pyarrow"},
+    "runtime": {"onnxruntime"}, "timeline": {"pyarrow"}, "timeline_plot": {"matplotlib"},
     "motion": {"scipy"}, "vary": {"scipy"}, "spline": {"scipy"}, "sensors": {"scipy"}, "simulate": {"scipy"},
 }  # fmt: skip
 """What a module of the ground may import besides NumPy, inside its functions."""

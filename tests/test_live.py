@@ -5,10 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from _chunks import ACC, LATE_S, PLAN, WAIT_S, chunked, data, live, offline, score
+from _chunks import ACC, LATE_S, PLAN, RHYTHMS, WAIT_S, chunked, data, live, offline, score
+from kinjo import tape
 from kinjo.excerpt import Slot, excerpt
-from kinjo.live import Plan, Windows
-from kinjo.recording import Contract, ContractError, Stream
+from kinjo.live import Batch, Plan, Windows, recognize
+from kinjo.recording import Contract, ContractError, Recording, Stream
+from kinjo.repetitions import Rhythm
 
 
 @settings(max_examples=60)
@@ -60,6 +62,35 @@ def test_memory_is_bounded():
         core.push("w.acc", rng.normal(size=(100, 3)), k + np.arange(100) / 100)
         kept = core.windows._kept["w.acc"]
         assert kept.count <= 100 * (PLAN.length_s + LATE_S + WAIT_S + 1.0 + 1.0) + 10
+
+
+def test_what_has_a_rhythm_is_counted():
+    streams = data(np.random.default_rng(0), timed=True, seconds=40.0, gaps=3)
+    spans = offline(streams).segments
+    assert {span.label for span in spans} >= {"low", "middle"}
+    for span in spans:
+        assert (span.repetitions is None) == (span.label not in RHYTHMS)
+    x = np.sin(2 * np.pi * np.arange(3000)[:, None] / 100 / 0.8 + [0, 1, 2]).astype(np.float32)  # 24 s
+    even = Recording("even", {"a": Stream.of("a", ACC, 9.8 * x[:2400])})
+
+    def always(batch: Batch) -> np.ndarray:
+        return np.ones((len(batch["acc"]), 1))
+
+    for known, count in (({"stir": Rhythm(0.8)}, 30), ({"stir": Rhythm(1.6, per_period=0.5)}, 15), ({}, None)):
+        found = recognize(even, PLAN, always, ("stir",), rhythms=known)
+        assert [span.repetitions for span in found] == [count]
+        found = found.rethreshold(enter=0.4)  # of scores alone nothing is counted
+        assert [span.repetitions for span in found] == [None]
+
+
+def test_the_tape_is_bounded(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tape, "LONGEST_S", 20.0)
+    core = live({"w.acc": Stream.of("w.acc", ACC, np.zeros((1, 3), np.float32))})
+    rng = np.random.default_rng(0)
+    for k in range(200):
+        core.push("w.acc", rng.normal(size=(100, 3)), k + np.arange(100) / 100)
+        assert core._tape is not None
+        assert len(core._tape._parts) <= 20.0 / PLAN.hop_s + 4
 
 
 def test_what_comes_too_late_is_counted_and_changes_nothing():

@@ -66,6 +66,59 @@ def test_one_example_teaches_and_nothing_is_unlearnt(model: Recognizer, saved: P
         model.forget(TAUGHT)
 
 
+def test_it_counts_what_was_counted_in_training(model: Recognizer, saved: Path, tmp_path: Path):
+    assert set(model.rhythms) == set(LEARNT)
+    near = []
+    for person in range(100, 106):
+        recording = session(person, LEARNT)
+        truth = Timeline.from_segments(recording.segments)
+        for span in model.recognize(recording):
+            assert (span.repetitions is not None) == (span.label in LEARNT)
+            true = truth.at((span.start_s + span.end_s) / 2)
+            if true is not None and true.label == span.label and span.repetitions is not None:
+                assert true.repetitions is not None
+                near.append(abs(span.repetitions - true.repetitions) <= 2)
+    assert len(near) > 6
+    assert np.mean(near) > 0.6
+    tensors, header = checkpoint.load(saved)
+    del header["recognise"]["rhythms"]  # as written before there were any
+    checkpoint.save(tmp_path / "old.safetensors", tensors, header)
+    assert Recognizer.load(tmp_path / "old.safetensors").rhythms == {}
+
+
+def test_a_taught_activity_is_counted(model: Recognizer, tmp_path: Path):
+    whole = session(200, (TAUGHT,))
+    part = next(s for s in whole.segments if s.label == TAUGHT)
+    assert part.repetitions is not None
+    example = shown(whole, TAUGHT)
+    model.teach(TAUGHT, example)  # by its signal alone
+    assert model.rhythms[TAUGHT].seconds == pytest.approx((part.end_s - part.start_s) / part.repetitions, rel=0.2)
+    model.teach(TAUGHT, example, repetitions=2 * part.repetitions)  # one for each side
+    assert model.rhythms[TAUGHT].per_period == 2.0
+    learnt = dict(model.rhythms)
+    model.teach(TAUGHT, example)  # more of what is known changes nothing
+    assert model.rhythms == learnt
+    model.save_profile(tmp_path / "mine.json")
+    model.teach(TAUGHT, example, repetitions=0)
+    assert set(model.rhythms) == set(LEARNT)
+    assert model.undo()
+    assert model.rhythms == learnt
+    model.forget(TAUGHT)
+    assert set(model.rhythms) == set(LEARNT)
+    model.load_profile(tmp_path / "mine.json")
+    assert model.rhythms == learnt
+    told = json.loads((tmp_path / "mine.json").read_text())
+    (tmp_path / "mine.json").write_text(json.dumps(told | {"rhythms": {TAUGHT: {"seconds": -1.0}}}))
+    with pytest.raises(ProfileError, match="teach it again"):
+        model.load_profile(tmp_path / "mine.json")
+    del told["rhythms"]  # as written before there were any
+    (tmp_path / "mine.json").write_text(json.dumps(told))
+    model.load_profile(tmp_path / "mine.json")
+    assert model.rhythms == learnt
+    with pytest.raises(ValueError, match="each needs its number"):
+        model.teach("two", [example, example], repetitions=[3])
+
+
 def test_profiles_are_small_and_of_one_model(model: Recognizer, saved: Path, tmp_path: Path):
     example = shown(session(200, (TAUGHT,)), TAUGHT)
     model.teach(TAUGHT, example)
@@ -138,6 +191,7 @@ def test_a_stream_is_recognised_as_the_recording(model: Recognizer):
     assert [s.label for s in spans] == [s.label for s in whole]
     np.testing.assert_allclose([s[:2] for s in spans], [s[:2] for s in whole])
     np.testing.assert_allclose([s.confidence for s in spans], [s.confidence for s in whole], atol=1e-4)
+    assert [s.repetitions for s in spans] == [s.repetitions for s in whole]
 
 
 def test_what_it_cannot_do_is_said(model: Recognizer, saved: Path, tmp_path: Path):

@@ -94,7 +94,8 @@ def test_a_part_of_a_recording_is_as_lazy_and_keeps_its_clock():
     values, gone = np.arange(300.0).reshape(100, 3), np.arange(100) % 7 == 0
     even = Stream.of("even", contract, values, start_s=1.0, missing=gone)
     timed = Stream.of("timed", contract, values, times=np.arange(100) / 10 + 0.03)
-    whole = Recording("r", {"even": even, "timed": timed}, (Segment(2.0, 6.0, "squat"), Segment(8.0, 9.0, "row")))
+    segments = (Segment(2.0, 6.0, "squat", "", 4), Segment(8.0, 9.0, "row"))
+    whole = Recording("r", {"even": even, "timed": timed}, segments)
     part = whole.between(3.0, 5.0)
     for name, stream in whole.streams.items():
         a, b = stream.between(3.0, 5.0)
@@ -106,6 +107,7 @@ def test_a_part_of_a_recording_is_as_lazy_and_keeps_its_clock():
         np.testing.assert_array_equal(cut.mask(), stream.mask(a, b))
     assert part.segments == (Segment(3.0, 5.0, "squat"),)
     assert whole.between().streams["even"].length == 100
+    assert whole.between(end_s=6.0).segments[0].repetitions == 4
     assert whole.between(end_s=2.0).segments == ()
     with pytest.raises(ValueError, match="has nothing from 50 to 60 s"):
         whole.between(50.0, 60.0)

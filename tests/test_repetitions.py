@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from kinjo.body import CANONICAL
-from kinjo.repetitions import body_repetitions, period, repetitions, smoothed
+from kinjo.repetitions import Rhythm, body_repetitions, period, repetitions, rhythm_of, rhythm_seen, smoothed
 
 RATE = 50.0
 
@@ -104,3 +104,67 @@ def test_smoothing_keeps_lines_and_length():
 
 def test_noise_has_no_period():
     assert period(smoothed(np.random.default_rng(1).standard_normal((400, 2)), 0.5), 10.0) is None
+
+
+def in_turn(count: int, seconds: float, seed: int) -> NDArray[np.float64]:
+    """One side and then the other: a sensor goes one way and then the other way."""
+    x = movement(count, seconds, seed=seed)
+    side = (-1.0) ** (np.arange(len(x)) / RATE / seconds).astype(int)
+    return x * side[:, None]
+
+
+def twice_alike(count: int, seconds: float, seed: int) -> NDArray[np.float64]:
+    """There and back feel alike."""
+    return movement(2 * count, seconds / 2, seed=seed)
+
+
+WAYS = {1.0: movement, 2.0: in_turn, 0.5: twice_alike}
+
+
+@pytest.mark.parametrize("per_period", WAYS)
+@settings(deadline=None, max_examples=20)
+@given(st.integers(4, 15), st.floats(0.8, 1.25), st.integers(0, 1000))
+def test_a_rhythm_tells_what_the_signal_does_not(per_period: float, count: int, tempo: float, seed: int):
+    x = WAYS[per_period](count, 2.0 * tempo, seed=seed)
+    found = repetitions(x, RATE, rhythm=Rhythm(2.0, per_period=per_period))
+    assert abs(found.count - count) <= 1
+    assert found.period_s == pytest.approx(2.0 * tempo, rel=0.1)
+
+
+@pytest.mark.parametrize("per_period", WAYS)
+def test_a_rhythm_is_learnt_from_counted_sets(per_period: float):
+    rng = np.random.default_rng(0)
+    sets = [
+        (WAYS[per_period](n, float(seconds), seed=seed), RATE, n)
+        for seed, (n, seconds) in enumerate(zip(range(4, 14), np.exp(rng.normal(np.log(2.5), 0.15, 10)), strict=True))
+    ]
+    found = rhythm_of(sets)
+    assert found is not None
+    assert found.per_period == per_period
+    assert found.seconds == pytest.approx(2.5, rel=0.15)
+    assert 0.1 < found.spread < 0.25
+    alone = rhythm_of(sets[5:6])  # one set tells it too; how much people differ is then believed
+    assert alone is not None
+    assert (alone.per_period, alone.spread) == (per_period, pytest.approx(0.2165, abs=1e-3))
+
+
+def test_what_cannot_be_counted_has_no_rhythm():
+    rng = np.random.default_rng(0)
+    noise = [(rng.standard_normal((500, 3)), RATE, int(rng.integers(1, 40))) for _ in range(20)]
+    assert rhythm_of(noise) is None
+    assert rhythm_of([]) is None
+    assert rhythm_of([(movement(5, 2.0), RATE, 0)]) is None
+    seen = rhythm_seen(movement(8, 2.0), RATE)
+    assert seen is not None
+    assert (seen.per_period, seen.seconds) == (1.0, pytest.approx(2.0))
+    assert rhythm_seen(movement(1, 2.0), RATE) is None
+    assert rhythm_seen(np.zeros((500, 3)), RATE) is None
+    for wrong in ((0.0,), (2.0, -1.0), (2.0, 0.2, np.nan)):
+        with pytest.raises(ValueError, match="three positive numbers"):
+            Rhythm(*wrong)
+
+
+def test_few_repetitions_of_a_known_rhythm_are_counted():
+    assert repetitions(movement(1, 3.0), RATE, rhythm=Rhythm(3.0)).count <= 2
+    assert repetitions(np.zeros((300, 2)), RATE, rhythm=Rhythm(3.0)).count == 0
+    assert repetitions(np.zeros((5, 2)), RATE, rhythm=Rhythm(3.0)).count == 0

@@ -34,6 +34,8 @@ def test_it_answers_as_for_the_whole(model: Recognizer, recording: Recording, st
     whole = model.recognize(recording)
     assert [(s["start_s"], s["end_s"], s["label"]) for s in spans] == [s[:3] for s in whole]
     np.testing.assert_allclose([s["confidence"] for s in spans], [s.confidence for s in whole], atol=1e-4)
+    assert [s["repetitions"] for s in spans] == [s.repetitions for s in whole]
+    assert any(s["repetitions"] for s in spans)
     assert found[-1] == {"event": "end"}
     assert any(e["event"] == "now" for e in found)
     assert not [e for e in found if e["event"] == "error"]

@@ -227,6 +227,19 @@ def test_merging_joins_vocabularies_and_refuses_overlap() -> None:
         a.merge(Timeline((Span(0.5, 2, "x"),), ("x",)))
 
 
+def test_counts_go_with_whole_spans() -> None:
+    timeline = Timeline((Span(0, 4, "x", 0.5, 3), Span(4, 5, "y"), Span(5, 9, "x", 0.5, 0)), ("x", "y"))
+    assert [span.repetitions for span in timeline[:4.5]] == [3, None]
+    assert [span.repetitions for span in timeline[1:]] == [None, None, 0]
+    touching = Timeline((Span(9, 12, "x", 0.5, 2), Span(12, 13, "y")), ("x", "y"))
+    assert timeline.merge(touching).segments[2] == Span(5, 12, "x", 0.5, 2)
+    unknown = Timeline((Span(9, 12, "x", 0.5),), ("x",))
+    assert timeline.merge(unknown).segments[2] == Span(5, 12, "x", 0.5, None)
+    same = Timeline((Span(0, 4, "x", 0.5),), ("x",))
+    with pytest.raises(ValueError, match="overlap"):
+        timeline.merge(same)
+
+
 def test_equality_and_other_thresholds() -> None:
     timeline = _example()
     assert timeline == _example()
@@ -243,6 +256,7 @@ def test_segments_become_the_truth() -> None:
     truth = Timeline.from_segments([Segment(5, 9, "jog"), Segment(0, 4, "walk", "slowly")], recording="r")
     assert truth.segments == (Span(0, 4, "walk"), Span(5, 9, "jog"))
     assert truth.labels == ("jog", "walk")
+    assert Timeline.from_segments([Segment(0, 9, "squat", repetitions=4)])[0].repetitions == 4
     with pytest.raises(ValueError, match="overlap"):
         Timeline.from_segments([Segment(0, 4, "walk"), Segment(3, 5, "jog")])
 
@@ -287,13 +301,25 @@ WORDS = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, ma
 
 
 @settings(max_examples=40)
-@given(SPANS, st.lists(WORDS, min_size=1, max_size=4, unique=True), st.floats(0, 1), st.booleans())
+@given(
+    SPANS,
+    st.lists(WORDS, min_size=1, max_size=4, unique=True),
+    st.floats(0, 1),
+    st.booleans(),
+    st.none() | st.integers(0, 999),
+)
 def test_csv_and_json_round_trips(
-    tmp_path_factory: pytest.TempPathFactory, times: list[float], words: list[str], confidence: float, kept: bool
+    tmp_path_factory: pytest.TempPathFactory,
+    times: list[float],
+    words: list[str],
+    confidence: float,
+    kept: bool,
+    count: int | None,
 ) -> None:
     folder, times = tmp_path_factory.mktemp("t"), sorted(times)
     spans = [
-        Span(a, b, [*words, UNKNOWN][i % (len(words) + 1)], confidence) for i, (a, b) in enumerate(pairwise(times))
+        Span(a, b, [*words, UNKNOWN][i % (len(words) + 1)], confidence, count if i else None)
+        for i, (a, b) in enumerate(pairwise(times))
     ]
     scores = Scores(np.array([[0.0, 0.1]]), np.full((1, len(words)), confidence)) if kept else None
     timeline = Timeline(tuple(spans), tuple(words), "é1", 'a "source", x', scores)
@@ -317,6 +343,9 @@ def test_parquet(tmp_path: Path) -> None:
     rows = pq.read_table(tmp_path / "t.parquet").to_pylist()
     assert [Span(**{k: row[k] for k in Span._fields}) for row in rows] == list(timeline)
     assert {row["recording"] for row in rows} == {"r1"}
+    counted = Timeline((Span(0, 2, "sit"), Span(2, 9, "walk", 0.5, 7)), LABELS)
+    counted.to_parquet(tmp_path / "counted.parquet")
+    assert pq.read_table(tmp_path / "counted.parquet")["repetitions"].to_pylist() == [None, 7]
     Timeline((), LABELS).to_parquet(tmp_path / "empty.parquet")
     assert pq.read_table(tmp_path / "empty.parquet").schema == pq.read_table(tmp_path / "t.parquet").schema
 
@@ -324,6 +353,12 @@ def test_parquet(tmp_path: Path) -> None:
 def test_csv_from_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("label,start_s,end_s\nwalk,0,1.5\nunknown,1.5,2\n", encoding="utf-8")
     assert Timeline.from_csv(tmp_path / "t.csv") == Timeline((Span(0, 1.5, "walk"), Span(1.5, 2, UNKNOWN)), ("walk",))
+    (tmp_path / "sheet.csv").write_text("start_s,end_s,label,repetitions\n0,1,walk,12.0\n1,2,walk,\n", encoding="utf-8")
+    assert [span.repetitions for span in Timeline.from_csv(tmp_path / "sheet.csv")] == [12, None]
+    old = '{"start_s": 0.0, "end_s": 1.0, "label": "walk", "confidence": 0.5}'
+    head = '"format": 1, "recording": "", "source": "", "labels": ["walk"], "scores": null'
+    (tmp_path / "old.json").write_text(f'{{{head}, "segments": [{old}]}}', encoding="utf-8")
+    assert Timeline.from_json(tmp_path / "old.json").segments == (Span(0.0, 1.0, "walk", 0.5),)
     (tmp_path / "wrong.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(ValueError, match="start_s"):
         Timeline.from_csv(tmp_path / "wrong.csv")
@@ -361,3 +396,11 @@ def test_plot_draws_every_label_that_occurs(tmp_path: Path, suffix: str) -> None
     many = tuple(f"label {i}" for i in range(40))
     Timeline(tuple(Span(i, i + 1, label) for i, label in enumerate(many)), many).plot(path)
     Timeline((), ()).plot(path)
+
+
+def test_plot_writes_counts_where_they_fit(tmp_path: Path) -> None:
+    spans = (Span(0, 20, "walk", 0.5, 77), Span(20, 20.1, "jog", 0.5, 88), Span(21, 40, "sit", 0.5))
+    Timeline(spans, LABELS).plot(tmp_path / "t.svg", title="")
+    drawn = (tmp_path / "t.svg").read_text(encoding="utf-8")
+    assert "<!-- 77 -->" in drawn
+    assert "<!-- 88 -->" not in drawn

@@ -47,13 +47,16 @@ class Windows:
     """Windows of a corpus, prepared for ``inputs``: ``tensors(rows)`` gives ``{key: (rows, samples, ...)}``.
 
     ``key + '.missing'`` (rows, samples) comes beside each. They stay in memory while all of them fit in
-    ``cache_bytes``; otherwise every call reads from the store.
+    ``cache_bytes``; otherwise every call reads from the store. ``asked``: what is read, where that is narrower than
+    ``slots(inputs)``.
     """
 
     def __init__(
-        self, corpus: Corpus, index: WindowIndex, inputs: Mapping[str, Input], cache_bytes: int = CACHE_BYTES
-    ) -> None:
+        self, corpus: Corpus, index: WindowIndex, inputs: Mapping[str, Input], cache_bytes: int = CACHE_BYTES,
+        *, asked: Sequence[Slot] | None = None,
+    ) -> None:  # fmt: skip
         self.corpus, self.index, self.inputs = corpus, index, dict(inputs)
+        self.asked = tuple(slots(self.inputs) if asked is None else asked)
         self._cache: dict[str, Tensor] | None = None
         if not len(index):
             return
@@ -75,7 +78,7 @@ class Windows:
         return {key: value.float() if value.is_floating_point() else value for key, value in found.items()}
 
     def _read(self, rows: np.ndarray[Any, Any]) -> dict[str, Tensor]:
-        values, missing = read(self.corpus, self.index, rows, slots(self.inputs))
+        values, missing = read(self.corpus, self.index, rows, self.asked)
         out: dict[str, Tensor] = {}
         for key, spec in self.inputs.items():
             gone = torch.from_numpy(missing[key])

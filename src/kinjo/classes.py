@@ -1,9 +1,10 @@
 """Activities as places among embeddings: learnt from many windows, taught by one example or a sentence, forgotten.
 
 A class is a Gaussian about its mean, as wide as classes are on average; what is not known is one wide Gaussian about
-everything that training saw (NumPy alone: the runtime answers and learns with this file). An activity taught by ``n``
-examples is wider by ``1 + 1 / n``, since its mean is only guessed: the predictive density of a Gaussian. So a new
-activity needs no training, probabilities of all classes and of none of them sum to 1, and nothing is ever unlearnt.
+everything that training saw (NumPy alone: the runtime answers and learns with this file). Means of classes are spread
+themselves, along each axis by what training says: of a class taught by ``n`` examples the predictive density is asked,
+which is PLDA (Prince & Elder 2007). An axis along which classes do not differ is then no evidence, for or against. So a
+new activity needs no training, probabilities of all classes and of none sum to 1, and nothing is ever unlearnt.
 
 There is a space for the embedding of each modality, and the joint space of all and of words. A window and a class meet
 in the spaces of the modalities that both have; where they share none (taught by a sentence, or by a video and met by a
@@ -12,7 +13,7 @@ watch), in the joint space.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,7 +29,7 @@ NULL = ""
 """The class of doing nothing of note: its probability counts as not known."""
 RIDGE = 1e-2
 """Added to covariances, in parts of their mean variance: directions that never vary are no evidence."""
-AXES = 48
+AXES = 192
 """Directions that are kept: those in which classes differ most, for how much they vary by themselves."""
 TRAINED = 1e6
 """Examples of a class whose mean is known."""
@@ -58,9 +59,12 @@ class Space:
     def log_odds(self, embeddings: ArrayLike, means: Floats, examples: Floats) -> Floats:
         """(n, classes): log density of each class less that of not being known, over the temperature; NaN stays NaN."""
         z = self.enter(embeddings)
-        wide = 1.0 + 1.0 / np.maximum(examples, 1e-9)
-        square = (z * z).sum(1)[:, None] - 2 * z @ means.T + (means * means).sum(1)
-        ours = -0.5 * square / wide - 0.5 * z.shape[1] * np.log(wide)
+        between = np.maximum(self.spread - 1.0, 1e-6)  # variance of the means of classes
+        guessed = 1.0 / np.maximum(examples, 1e-9)[:, None]  # variance of what n examples say of a mean
+        sure = between / (between + guessed)
+        m, wide = means * sure, 1.0 + sure * guessed
+        square = (z * z) @ (1 / wide).T - 2 * z @ (m / wide).T + (m * m / wide).sum(1)
+        ours = -0.5 * square - 0.5 * np.log(wide).sum(1)
         theirs = -0.5 * (z * z / self.spread).sum(1) - 0.5 * np.log(self.spread).sum()
         return np.asarray((ours - theirs[:, None]) / self.temperature - self.prior, np.float64)
 
@@ -148,7 +152,11 @@ class Classes:
         """Without a class. ``KeyError`` where there is none of the name."""
         if name not in self.names:
             raise KeyError(f"no activity '{name}': known are {', '.join(self.named) or 'none'}")
-        keep = [i for i, other in enumerate(self.names) if other != name]
+        return self.only([other for other in self.names if other != name])
+
+    def only(self, names: Collection[str]) -> Classes:
+        """With these classes alone; their spaces stay what all of them made of them."""
+        keep = [i for i, name in enumerate(self.names) if name in names]
         means, examples = ({s: x[keep] for s, x in of.items()} for of in (self.means, self.examples))
         return replace(self, names=tuple(self.names[i] for i in keep), means=means, examples=examples)
 
@@ -271,8 +279,10 @@ def _space(x: Floats, names: NDArray[Any], axes: int) -> tuple[Space, Floats]:
     best = np.argsort(power)[::-1][: max(1, min(axes, len(power)))]
     space = Space(_short(mean), _short(root @ turn[:, best]), np.ones(len(best)))
     z = space.enter(x)
-    spread = np.maximum((z * z * weight).sum(0), 1.0)
-    return replace(space, spread=_short(spread)), _short(space.enter(means))
+    between = np.maximum((z * z * weight).sum(0) - 1.0, 0.0)
+    # and one class more, not met yet, that differs along every axis as classes do on average
+    between = (k * between + between.mean()) / (k + 1)
+    return replace(space, spread=_short(1.0 + between)), _short(space.enter(means))
 
 
 def worded(classes: Classes, sentences: Mapping[str, ArrayLike]) -> Classes:

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import kinjo
+from kinjo import rhythms
 from kinjo.batches import Windows, cut
 from kinjo.body import PLACEMENTS
 from kinjo.corpus import Corpus
@@ -105,7 +106,7 @@ def export(checkpoint: Path, out: Path) -> Model:
         "plan": {"slots": slots, "length_s": model.plan.length_s, "hop_s": model.plan.hop_s},
         "classes": model.classes.to_dict(), "smoothing": asdict(model.smoothing), "labels": list(model.labels),
         "units": {s.quantity: s.wanted_units for s in model.plan.slots if s.key in inputs}, "words": words,
-        "costs": costs_of(space),
+        "costs": costs_of(space), "rhythms": rhythms.to_dict(model.rhythms),
         "vectors": base64.b64encode(vectors.astype("<f2").tobytes()).decode(),
     }  # fmt: skip
     entry = proto.metadata_props.add()

@@ -126,7 +126,7 @@ def pretrain(
     )  # fmt: skip
     draw = draws[0] if len(draws) == 1 else mixture(draws, [s.share for s in sources])
     fit(task, draw, recipe.pretrain, out, seed=seed, meta=meta, progress=progress, title="pre-train")
-    save(model, recipe, out / "model.safetensors", sources, stage="pretrain", seed=seed, **facts)
+    save(model, recipe, out / "model.safetensors", sources, stage="pretrain", seed=seed, **{"text": told, **facts})
     return model.eval()
 
 

@@ -21,6 +21,8 @@ from kinjo import signal
 from kinjo.body import SKELETONS
 from kinjo.excerpt import Slot, excerpt
 from kinjo.recording import Contract, ContractError, Recording, Stream
+from kinjo.repetitions import Rhythm
+from kinjo.tape import Tape
 from kinjo.timeline import Scores, Smoother, Span, Timeline
 
 Batch = Mapping[str, NDArray[Any]]
@@ -322,7 +324,8 @@ class Smoothing:
 
 @dataclass
 class Live:
-    """Recognition while samples come. ``labels``: of the scores that ``score`` gives.
+    """Recognition while samples come. ``labels``: of the scores that ``score`` gives; ``rhythms``: of the activities
+    whose repetitions are counted.
 
     A window speaks for the ``hop_s`` about its middle, the first also for what is before, the last for what is after.
     """
@@ -335,6 +338,7 @@ class Live:
     late_s: float = 0.0
     wait_s: float = 1.0
     keep_scores: bool = False
+    rhythms: Mapping[str, Rhythm] = field(default_factory=dict)
     windows: Windows = field(init=False)
 
     def __post_init__(self) -> None:
@@ -343,7 +347,10 @@ class Live:
         self._smoother = Smoother(
             self.labels, enter=how.enter, leave=how.leave, min_duration_s=how.min_duration_s, smooth_s=how.smooth_s
         )
-        self._last: tuple[float, float, NDArray[Any]] | None = None  # end of its part, of its window, its scores
+        self._tape = Tape(self.plan.slots, self.plan.length_s, self.rhythms) if self.rhythms else None
+        self._last: tuple[float, float, NDArray[Any], Batch] | None = (
+            None  # end of its part, its window's, scores, samples
+        )
         self.scored: list[tuple[float, float, NDArray[Any]]] = []
 
     def push(
@@ -359,7 +366,7 @@ class Live:
     def finish(self) -> list[Span]:
         """The spans that were open."""
         spans = self._spans(self.windows.finish())
-        return spans + self._close() + self._smoother.finish()
+        return spans + self._close() + self._counted(self._smoother.finish())
 
     @property
     def current(self) -> Span | None:
@@ -372,11 +379,12 @@ class Live:
             scores = np.asarray(self.score(batch), np.float64)
             if scores.shape != (len(times), len(self.labels)):
                 raise ValueError(f"a scorer gives ({len(times)}, {len(self.labels)}) scores, given {scores.shape}")
-            for (start, end), row in zip(times.tolist(), scores, strict=True):
-                out += self._one(start, end, row)
+            for k, ((start, end), row) in enumerate(zip(times.tolist(), scores, strict=True)):
+                window = {} if self._tape is None else {key: value[k] for key, value in batch.items()}
+                out += self._one(start, end, row, window)
         return out
 
-    def _one(self, start: float, end: float, row: NDArray[Any]) -> list[Span]:
+    def _one(self, start: float, end: float, row: NDArray[Any], window: Batch) -> list[Span]:
         out: list[Span] = []
         half = (self.plan.length_s - self.plan.hop_s) / 2
         if self._last is not None and start > self._last[1] + TAP_S:
@@ -384,26 +392,40 @@ class Live:
         begin, stop = start if self._last is None else self._last[0], end - half
         if self.keep_scores:
             self.scored.append((start, end, row))
-        out += self._smoother.push(begin, stop, row)
-        self._last = (stop, end, row)
+        out += self._said(begin, stop, start, row, window)
+        self._last = (stop, end, row, window)
         return out
 
     def _close(self) -> list[Span]:
         """The last window before a silence speaks to its end."""
         if self._last is None:
             return []
-        stop, end, row = self._last
+        stop, end, row, window = self._last
         self._last = None
-        return self._smoother.push(stop, end, row) if end > stop + TAP_S else []
+        return self._said(stop, end, end - self.plan.length_s, row, window) if end > stop + TAP_S else []
+
+    def _said(self, begin: float, stop: float, start: float, row: NDArray[Any], window: Batch) -> list[Span]:
+        """The window that starts at ``start`` speaks for ``[begin, stop)``."""
+        if self._tape is not None:
+            self._tape.add(begin, stop, start, window)
+        return self._counted(self._smoother.push(begin, stop, row))
+
+    def _counted(self, spans: list[Span]) -> list[Span]:
+        return spans if self._tape is None else [self._tape.counted(span) for span in spans]
 
 
 def recognize(
-    recording: Recording, plan: Plan, score: Scorer, labels: Sequence[str], smoothing: Smoothing = Smoothing()
+    recording: Recording,
+    plan: Plan,
+    score: Scorer,
+    labels: Sequence[str],
+    smoothing: Smoothing = Smoothing(),
+    rhythms: Mapping[str, Rhythm] | None = None,
 ) -> Timeline:
     """The timeline of a recording: all its streams pushed into ``Live``, ``CHUNK_S`` at a time, nothing held whole."""
     streams = recording.streams
     contracts = {name: stream.contract for name, stream in streams.items()}
-    live = Live(plan, contracts, score, labels, smoothing, wait_s=np.inf, keep_scores=True)
+    live = Live(plan, contracts, score, labels, smoothing, wait_s=np.inf, keep_scores=True, rhythms=rhythms or {})
     used = [streams[name] for name in dict.fromkeys(live.windows.streams.values())]
     at = {stream.name: 0 for stream in used}
     spans: list[Span] = []

@@ -4,6 +4,7 @@
     model.recognize("walk.csv", placement="right_wrist").plot("walk.png")
     model.teach("squat", Path("squats.csv"), placement="right_wrist")
     model.teach("wave", "the raised right hand goes from side to side")
+    model.search("somebody squats slowly", "gym-corpus")
 
 ``runtime.Model``, which it is, recognises, is taught and streams without PyTorch; here are its embeddings, the reading
 of files, and what a corpus teaches (``learn``).
@@ -12,7 +13,7 @@ of files, and what a corpus teaches (``learn``).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -24,13 +25,14 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from kinjo import joint
+from kinjo import joint, rhythms
 from kinjo.batches import Windows, cut, slots
-from kinjo.classes import JOINT, Classes, calibrated, learnt, worded
+from kinjo.classes import JOINT, NULL, Classes, calibrated, learnt, worded
 from kinjo.corpus import Corpus
 from kinjo.datasets.sentences import sentences
 from kinjo.encoders import Input, SensorInput, VideoInput
 from kinjo.excerpt import Slot
+from kinjo.finder import Finder, reads
 from kinjo.formats.recordings import read_recording
 from kinjo.joint import embed_text
 from kinjo.learn import given
@@ -40,6 +42,7 @@ from kinjo.nn import checkpoint
 from kinjo.recipe import Recipe
 from kinjo.recording import Recording
 from kinjo.runtime import Embed, Model
+from kinjo.search import Index, Moment, Query
 from kinjo.timeline import Timeline
 
 Recorded = Recording | Path | str | Mapping[str, Any]
@@ -62,6 +65,7 @@ class Recognizer(Model):
 
     space: mujo.MuJo | None = None
     recipe: Recipe | None = None
+    finder: Finder | None = None
 
     @classmethod
     def load(cls, path: Path | str) -> Recognizer:
@@ -72,7 +76,9 @@ class Recognizer(Model):
             raise checkpoint.CheckpointError(
                 f"{path}: a joint space without classes: learn them from a labelled corpus"
             )
-        return _made(model, recipe, header, Classes.from_dict(told["classes"]), Smoothing(**told["smoothing"]))
+        made = _made(model, recipe, header, Classes.from_dict(told["classes"]), Smoothing(**told["smoothing"]))
+        made.rhythms = rhythms.from_dict(told.get("rhythms", {}))
+        return made
 
     def recognize(self, recording: Recorded, **told: Any) -> Timeline:
         """What is done in a recording over time. ``FormatError`` for a file of which more has to be told,
@@ -86,10 +92,58 @@ class Recognizer(Model):
         """Times (windows, 2) in seconds and vectors (windows, d) in each space of all windows of a recording."""
         return super().embed_recording(as_recording(recording, **told))
 
-    def teach(self, name: str, examples: Recorded | Sequence[Recorded] = (), **told: Any) -> int:
+    def teach(
+        self,
+        name: str,
+        examples: Recorded | Sequence[Recorded] = (),
+        *,
+        repetitions: int | Sequence[int] | None = None,
+        **told: Any,
+    ) -> int:
         """As ``runtime.Model.teach``: a ``str`` is a sentence, a ``Path`` is a file."""
         some = [examples] if isinstance(examples, str | Path | Recording | Mapping) else list(examples)
-        return super().teach(name, [one if isinstance(one, str) else as_recording(one, **told) for one in some])
+        read = [one if isinstance(one, str) else as_recording(one, **told) for one in some]
+        return super().teach(name, read, repetitions=repetitions)
+
+    def search(
+        self,
+        query: Query | Path | Mapping[str, Any] | tuple[Recorded, tuple[float, float]],
+        where: Corpus | Index | Path | str,
+        k: int = 10,
+        *,
+        modality: str | Collection[str] | None = None,
+        recordings: Collection[str] | None = None,
+        subjects: Collection[str] | None = None,
+        min_score: float | None = None,
+        own: bool = False,
+        **told: Any,
+    ) -> list[Moment]:
+        """The ``k`` moments of a corpus that are nearest to a query, best first: see ``search.Index.search``.
+
+        A ``str`` is a sentence. A recording, file or columns (with (from, to) in seconds, a part of it) finds what is
+        like it, a ``Moment`` what is like it in other recordings (``own``: in its own too). ``where``: a corpus, its
+        folder, or what ``index`` gave, which makes many queries quick.
+        """
+        index = where if isinstance(where, Index) else self.index(where)
+        asked: Any = query
+        if isinstance(query, tuple):
+            asked = (as_recording(query[0], **told), query[1])
+        elif isinstance(query, Path | Mapping | Recording):
+            asked = as_recording(query, **told)
+        elif told:
+            raise ValueError(f"{', '.join(told)}: only a file (a Path) or columns are told of, not {query!r:.60}")
+        how = {"modality": modality, "recordings": recordings, "subjects": subjects, "min_score": min_score}
+        return self._finder().search(asked, index, k, own=own, **how)
+
+    def index(self, where: Corpus | Path | str, folder: Path | str | None = None, *, progress: bool = False) -> Index:
+        """All windows of a corpus in the joint space, to be searched; kept in it, or in ``folder``."""
+        store = where if isinstance(where, Corpus) else Corpus.open(where)
+        return self._finder().index(store, folder, progress=progress)
+
+    def _finder(self) -> Finder:
+        if self.finder is None:
+            raise ValueError("this model has no joint space to search in: load it from a checkpoint")
+        return self.finder
 
 
 def as_recording(what: Recorded, **told: Any) -> Recording:
@@ -117,11 +171,7 @@ def plan_of(recipe: Recipe, contracts: Mapping[str, Mapping[str, Any]]) -> Plan:
             continue
         gravity = contracts.get(slot.key, {}).get("gravity", [])
         wanted.append(replace(slot, gravity=gravity[0] if len(gravity) == 1 else None))
-    length, hop = recipe.windows.length_s, recipe.windows.hop_s
-    if length <= 0:
-        seconds = [c["seconds"] for c in contracts.values() if c.get("seconds")]
-        length = float(np.mean(seconds)) if seconds else 5.0
-        hop = length / 2
+    _, length, hop = reads(recipe, contracts)
     return Plan(tuple(wanted), length, hop)
 
 
@@ -179,20 +229,27 @@ def fingerprint(tensors: Mapping[str, torch.Tensor]) -> str:
 
 
 # ------------------------------------------------------------------------------------------------ from a corpus
-def learn(path: Path, store: Corpus, train: Iterable[str], validation: Iterable[str]) -> Recognizer:
+def learn(
+    path: Path, store: Corpus, train: Iterable[str], validation: Iterable[str],
+    *, others: Sequence[tuple[Corpus, Iterable[str]]] = (),
+) -> Recognizer:  # fmt: skip
     """A model that knows the labels of a corpus: classes from the recordings ``train``, by the joint space in ``path``.
 
     Nothing is trained. How sure an answer is, what is unknown, and how scores become spans are chosen on the
-    recordings ``validation``, of other people. ``ValueError`` where these lack two labels or windows.
+    recordings ``validation``, of other people. ``others``: labelled recordings of movements that nobody will ask for,
+    made-up ones say; they tell how movements differ, so that one example tells more. ``ValueError`` where train or
+    validation lack two labels or windows.
     """
     model, recipe, header = _opened(path)
-    x, labels = _vectors(model, recipe, store, train)
-    y, others = _vectors(model, recipe, store, chosen := list(validation))
-    if not len(labels) or not len(others):
+    x, labels = _vectors(model, recipe, store, known := list(train))
+    y, chosen_labels = _vectors(model, recipe, store, chosen := list(validation))
+    if not len(labels) or not len(chosen_labels):
         raise ValueError("no windows to learn classes from: recordings of training and of validation are needed")
-    classes = calibrated(worded(learnt(x, labels), _sentences(model, store, set(labels))), y, others)
+    spaces = learnt(*_with(x, labels, [_vectors(model, recipe, *other) for other in others])).only(set(labels))
+    classes = calibrated(worded(spaces, _sentences(model, store, set(labels))), y, chosen_labels)
     made = _made(model, recipe, header, classes, Smoothing())
     made.smoothing = _smoothing(made, [store.recording(id) for id in chosen])
+    made.rhythms = rhythms.learn_rhythms((store.recording(id) for id in known), made.plan)
     return made
 
 
@@ -209,6 +266,19 @@ def _vectors(
     found = {space: torch.cat([part[space] for part in parts]).cpu().numpy() for space in parts[0]}
     there = np.isfinite(found[JOINT]).all(1)
     return {space: x[there] for space, x in found.items()}, windows.index.label_names.astype(str)[there]
+
+
+def _with(
+    x: dict[str, NDArray[np.float32]], labels: NDArray[np.str_],
+    others: Sequence[tuple[dict[str, NDArray[np.float32]], NDArray[np.str_]]],
+) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.str_]]:  # fmt: skip
+    """Windows and those of ``others`` that have a label; NaN in spaces of modalities that others lack."""
+    every = [(x, labels), *(({s: v[names != NULL] for s, v in z.items()}, names[names != NULL]) for z, names in others)]
+    joined = {
+        space: np.concatenate([z.get(space, np.full((len(n), v.shape[1]), np.nan, np.float32)) for z, n in every])
+        for space, v in x.items()
+    }
+    return joined, np.concatenate([names for _, names in every])
 
 
 def _sentences(model: mujo.MuJo, store: Corpus, labels: Iterable[str]) -> dict[str, NDArray[np.float32]]:
@@ -242,7 +312,11 @@ def _smoothing(model: Model, recordings: Iterable[Any]) -> Smoothing:
 def save(model: Model, joint_space: Path, out: Path) -> None:
     """The joint space and what ``model`` knows on top of it in one checkpoint, ``out``."""
     tensors, header = checkpoint.load(_file(joint_space))
-    told = {"classes": model.classes.to_dict(), "smoothing": asdict(model.smoothing)}
+    told = {
+        "classes": model.classes.to_dict(),
+        "smoothing": asdict(model.smoothing),
+        "rhythms": rhythms.to_dict(model.rhythms),
+    }
     checkpoint.save(out, tensors, header | {"recognise": told})
 
 
@@ -253,7 +327,14 @@ def _made(
         return embed_text(model, said)
 
     plan, id = plan_of(recipe, header.get("contracts", {})), fingerprint(model.state_dict())
-    return Recognizer(plan, embedder(model), classes, smoothing, id, say, space=model, recipe=recipe)
+    finder = Finder.of(model, recipe, header, id)
+    return Recognizer(plan, embedder(model), classes, smoothing, id, say, space=model, recipe=recipe, finder=finder)
+
+
+def finder(path: Path) -> Finder:
+    """What searches by a joint space, with classes or without; ``CheckpointError`` for any other file."""
+    model, recipe, header = _opened(path)
+    return Finder.of(model, recipe, header, fingerprint(model.state_dict()))
 
 
 def _opened(path: Path) -> tuple[mujo.MuJo, Recipe, dict[str, Any]]:

@@ -223,14 +223,18 @@ class Recording:
     def between(self, start_s: float | None = None, end_s: float | None = None) -> Recording:
         """The part ``[start_s, end_s)`` of all streams (``None``: from the beginning, to the end), its clock as before.
 
-        Segments are cut. ``ValueError`` where nothing is left.
+        Segments are cut, and lose their count where they are. ``ValueError`` where nothing is left.
         """
         low, high = -np.inf if start_s is None else start_s, np.inf if end_s is None else end_s
         parts = {name: _part(stream, *stream.between(low, high)) for name, stream in self.streams.items()}
         if not any(part.length for part in parts.values()):
             raise ValueError(f"recording '{self.id}' of {self.duration_s:.1f} s has nothing from {low:g} to {high:g} s")
         inside = [s for s in self.segments if s.start_s < high and s.end_s > low]
-        cut = (replace(s, start_s=max(s.start_s, low), end_s=min(s.end_s, high)) for s in inside)
+        cut = (
+            s if low <= s.start_s and s.end_s <= high
+            else replace(s, start_s=max(s.start_s, low), end_s=min(s.end_s, high), repetitions=None)
+            for s in inside
+        )  # fmt: skip
         return replace(self, streams=parts, segments=tuple(cut))
 
     def with_stream(self, stream: Stream) -> Recording:

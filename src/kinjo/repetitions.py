@@ -3,11 +3,15 @@
 A periodic movement returns to where it was. Its period is where the signal is most like itself (autocorrelation over
 all channels, as in RecoFit, Morris et al. 2014); its repetitions are the swings of the strongest direction of movement
 in the band about that period. Where nothing repeats often enough to have a period, ways there and back count.
+
+What a sensor feels of an activity may repeat once in two repetitions (sides take turns) or twice in one (there and back
+feel alike). The signal alone cannot tell; a ``Rhythm``, learnt from sets that somebody counted, does.
 NumPy alone, because the deployed runtime shares this file.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +30,35 @@ PERIODIC = 0.3
 """Autocorrelation below which nothing is repeated."""
 SWING = 0.35
 """A swing passes this share of half the range on either side of the middle; less is a wobble."""
+PER_PERIOD = (1.0, 2.0, 0.5)
+"""Repetitions that one period of a signal may hold; the first that counts best is taken."""
+SPREAD, SETS = 0.25, 3
+"""How much people differ in what a repetition takes (standard deviation of its logarithm), believed as much as ``SETS``
+counted sets."""
+UNUSUAL = 0.1
+"""Likeness that a period has to have more where it is one spread from the usual; it grows with the square."""
+FARTHEST = 3.0
+"""Spreads from the usual beyond which no period is looked for."""
+COUNTABLE = 0.5
+"""Share of the counted sets that have to be counted right, by one at most, for an activity to have a rhythm."""
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """How an activity repeats, in the signals of one model's sensors.
+
+    ``seconds`` of one repetition, as most people take; ``spread``: standard deviation of its logarithm among people;
+    ``per_period``: repetitions in one period of the signal.
+    """
+
+    seconds: float
+    spread: float = SPREAD
+    per_period: float = 1.0
+
+    def __post_init__(self) -> None:
+        numbers = (self.seconds, self.spread, self.per_period)
+        if not all(np.isfinite(x) and x > 0 for x in numbers):
+            raise ValueError(f"a rhythm is three positive numbers, given {numbers}")
 
 
 @dataclass(frozen=True)
@@ -37,10 +70,18 @@ class Repetitions:
     peaks_s: Floats
 
 
-def repetitions(values: ArrayLike, rate_hz: float, *, missing: Mask | None = None, least: float = 0.0) -> Repetitions:
+def repetitions(
+    values: ArrayLike,
+    rate_hz: float,
+    *,
+    missing: Mask | None = None,
+    least: float = 0.0,
+    rhythm: Rhythm | None = None,
+) -> Repetitions:
     """Repetitions in ``values (samples, channels)``, of which all should be of one scale; bool ``missing (samples,)``.
 
-    ``least``: a range of the strongest direction, in the unit of the values, below which nobody moves.
+    ``least``: a range of the strongest direction, in the unit of the values, below which nobody moves. ``rhythm``: of
+    what is done, where that is known; ``peaks_s`` are then one moment of each period.
     """
     x = np.asarray(values, np.float64)
     x = x.reshape(len(x), int(np.prod(x.shape[1:])))
@@ -53,12 +94,13 @@ def repetitions(values: ArrayLike, rate_hz: float, *, missing: Mask | None = Non
     x = smoothed(x - x.mean(0), 0.08 * rate_hz)
     if np.ptp(strongest(x)) <= max(least, 1e-9):
         return Repetitions(0, np.nan, np.empty(0))
-    lag = period(x, rate_hz)
+    lag = period(x, rate_hz) if rhythm is None else usual_period(x, rate_hz, rhythm)
     if lag is None:
         found = returns(strongest(x), round(0.2 * rate_hz))
         return Repetitions(len(found), np.nan, found / rate_hz)
     found = swings(strongest(smoothed(x - smoothed(x, lag / 2), lag / 10)), lag)
-    return Repetitions(len(found), lag / rate_hz, found / rate_hz)
+    each = 1.0 if rhythm is None else rhythm.per_period
+    return Repetitions(int(len(found) * each + 0.5), lag / rate_hz / each, found / rate_hz)
 
 
 def body_repetitions(
@@ -87,14 +129,61 @@ def body_repetitions(
 def period(x: Floats, rate_hz: float) -> float | None:
     """Samples of one repetition, or ``None``; at least two of them have to be there."""
     like = autocorrelation(x)[: int(min(len(x) * 0.6, SLOWEST_S * rate_hz)) + 1]
-    top = 1 + np.flatnonzero((like[1:-1] > like[:-2]) & (like[1:-1] >= like[2:]))
+    top = peaks(like)
     top = top[top >= FASTEST_S * rate_hz]
     if not len(top) or like[top].max() < PERIODIC:
         return None
-    at = int(top[like[top] >= ALIKE * like[top].max()][0])
+    return between_samples(like, int(top[like[top] >= ALIKE * like[top].max()][0]))
+
+
+def usual_period(x: Floats, rate_hz: float, rhythm: Rhythm) -> float:
+    """Samples of one period of something with a known rhythm: at which ``x`` is most like itself, for how usual it is;
+    the usual one where there is none.
+    """
+    usual = rhythm.seconds * rhythm.per_period * rate_hz
+    like = autocorrelation(x)[: int(len(x) * 0.7) + 1]
+    top = peaks(like)
+    far = np.log(top / usual) / rhythm.spread
+    top, far = top[np.abs(far) <= FARTHEST], far[np.abs(far) <= FARTHEST]
+    return between_samples(like, int(top[np.argmax(like[top] - UNUSUAL * far**2)])) if len(top) else usual
+
+
+def rhythm_of(sets: Sequence[tuple[Floats, float, int]]) -> Rhythm | None:
+    """Of an activity, from sets that were counted: values (samples, channels), rate in Hz, repetitions.
+
+    ``None`` where there are none, and where what repeats cannot be found in most of them (see ``COUNTABLE``).
+    """
+    sets = [one for one in sets if one[2] > 0 and len(one[0])]
+    if not sets:
+        return None
+    each = np.log([len(values) / rate_hz / count for values, rate_hz, count in sets])
+    spread = float(np.sqrt((((each - each.mean()) ** 2).sum() + SETS * SPREAD**2) / (len(each) + SETS)))
+    best, found = (-1.0, 0.0), None
+    for share in PER_PERIOD:
+        rhythm = Rhythm(float(np.exp(each.mean())), spread, share)
+        wrong = np.abs([repetitions(values, rate, rhythm=rhythm).count - count for values, rate, count in sets])
+        right = (float((wrong <= 1).mean()), -float(wrong.mean()))
+        if right > best:
+            best, found = right, rhythm
+    return found if best[0] >= COUNTABLE else None
+
+
+def rhythm_seen(values: Floats, rate_hz: float) -> Rhythm | None:
+    """Of an activity, from one example that nobody counted, by its signal alone; ``None`` where it does not repeat."""
+    found = repetitions(values, rate_hz)
+    return Rhythm(len(values) / rate_hz / found.count) if found.count > 1 and np.isfinite(found.period_s) else None
+
+
+def peaks(like: Floats) -> NDArray[np.intp]:
+    """Where ``like (n,)`` is above its neighbours."""
+    return 1 + np.flatnonzero((like[1:-1] > like[:-2]) & (like[1:-1] >= like[2:]))
+
+
+def between_samples(like: Floats, at: int) -> float:
+    """Where the peak of ``like (n,)`` at ``at`` has its top: on the parabola through it and its neighbours."""
     before, here, after = like[at - 1 : at + 2]
     bend = before - 2 * here + after
-    return at + (0.5 * (before - after) / bend if bend < 0 else 0.0)
+    return float(at + (0.5 * (before - after) / bend if bend < 0 else 0.0))
 
 
 def autocorrelation(x: Floats) -> Floats:

@@ -18,11 +18,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kinjo import rhythms
 from kinjo.body import PLACEMENTS
 from kinjo.classes import Classes
 from kinjo.excerpt import Slot
 from kinjo.live import Batch, Live, Plan, Smoothing, Windows, recognize
 from kinjo.recording import Contract, Recording
+from kinjo.repetitions import Rhythm
 from kinjo.timeline import Timeline
 
 Embed = Callable[[Batch], Mapping[str, NDArray[np.float32]]]
@@ -60,7 +62,9 @@ class Model:
     say: Say | None = None
     costs: Mapping[str, int] = field(default_factory=dict)
     """Of an exported model: ``parameters``, and ``macs`` (multiplications) of one window."""
-    _before: list[Classes] = field(default_factory=list)
+    rhythms: dict[str, Rhythm] = field(default_factory=dict)
+    """Activity -> how it repeats, of those that are counted."""
+    _before: list[tuple[Classes, dict[str, Rhythm]]] = field(default_factory=list)
 
     # -------------------------------------------------------------------------------------------- recognise
     @property
@@ -76,13 +80,14 @@ class Model:
         """What is done in a recording over time. ``ContractError`` where it has no stream that the model reads."""
         if not self.labels:
             raise ValueError("this model knows no activity yet: teach it one")
-        return recognize(recording, self.plan, self.score, self.labels, self.smoothing)
+        return recognize(recording, self.plan, self.score, self.labels, self.smoothing, self.rhythms)
 
     def live(self, contracts: Mapping[str, Contract], *, late_s: float = 0.0, wait_s: float = 1.0) -> Live:
         """Recognition while samples of streams with these ``contracts`` come: see ``live.Live``."""
         if not self.labels:
             raise ValueError("this model knows no activity yet: teach it one")
-        return Live(self.plan, contracts, self.score, self.labels, self.smoothing, late_s, wait_s)
+        how = self.smoothing
+        return Live(self.plan, contracts, self.score, self.labels, how, late_s, wait_s, rhythms=self.rhythms)
 
     def embed_recording(self, recording: Recording) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float32]]]:
         """Times (windows, 2) in seconds and vectors (windows, d) in each space of all windows of a recording."""
@@ -109,12 +114,20 @@ class Model:
         return np.concatenate(times), {space: np.concatenate([v[space] for v in vectors]) for space in vectors[0]}
 
     # -------------------------------------------------------------------------------------------- learn and forget
-    def teach(self, name: str, examples: Example | Sequence[Example] = ()) -> int:
+    def teach(
+        self,
+        name: str,
+        examples: Example | Sequence[Example] = (),
+        *,
+        repetitions: int | Sequence[int] | None = None,
+    ) -> int:
         """Know an activity by examples: recordings that show it from beginning to end, or sentences that say what it
         is; without any, by its name. Returns the number of windows that recordings gave.
 
-        Nothing is trained. An activity of that name gets more examples. ``ValueError`` for a recording that is too
-        short, and where the model does not understand the words.
+        Nothing is trained. An activity of that name gets more examples. ``repetitions``: how often each recording
+        shows it; with these, what is recognised is counted more surely than by what the signal tells of itself; 0: it
+        is not to be counted. ``ValueError`` for a recording that is too short, and where the model does not understand
+        the words.
         """
         some = [examples] if isinstance(examples, Recording | str) else list(examples) or [name]
         classes, windows = self.classes, 0
@@ -133,36 +146,49 @@ class Model:
                     f"at least {least:.1f} s of '{name}' are needed, {self.plan.length_s:.0f} s and more are better"
                 )
             classes, windows = classes.taught(name, vectors), windows + len(times)
-        self._change(classes)
+        self._change(classes, self._rhythms(name, [one for one in some if isinstance(one, Recording)], repetitions))
         return windows
+
+    def _rhythms(
+        self, name: str, examples: Sequence[Recording], repetitions: int | Sequence[int] | None
+    ) -> dict[str, Rhythm]:
+        """With what ``examples`` tell of how ``name`` repeats; of what is known already, counts alone change it."""
+        if repetitions is None and (name in self.labels or not examples):
+            return self.rhythms
+        counts = [repetitions] * len(examples) if isinstance(repetitions, int) else repetitions
+        found = rhythms.taught_rhythm(examples, self.plan, counts)
+        others = {label: rhythm for label, rhythm in self.rhythms.items() if label != name}
+        return others if found is None else {**others, name: found}
 
     def forget(self, name: str) -> None:
         """Know an activity no more. ``KeyError`` for one that is not known."""
-        self._change(self.classes.without(name))
+        others = {label: rhythm for label, rhythm in self.rhythms.items() if label != name}
+        self._change(self.classes.without(name), others)
 
     def undo(self) -> bool:
         """Take back the last ``teach`` or ``forget``; whether there was one."""
         if not self._before:
             return False
-        self.classes = self._before.pop()
+        self.classes, self.rhythms = self._before.pop()
         return True
 
-    def _change(self, classes: Classes) -> None:
-        self._before.append(self.classes)
-        self.classes = classes
+    def _change(self, classes: Classes, counted: dict[str, Rhythm]) -> None:
+        self._before.append((self.classes, self.rhythms))
+        self.classes, self.rhythms = classes, counted
 
     # -------------------------------------------------------------------------------------------- profiles
     def save_profile(self, path: Path | str) -> None:
         """What it knows now, in a small JSON file; atomic."""
         path = Path(path)
         temporary = path.with_name(f".{path.name}.tmp")
-        temporary.write_text(
-            json.dumps({"format": FORMAT, "model": self.id, **self.classes.profile()}), encoding="utf-8"
-        )
+        told = {"format": FORMAT, "model": self.id, **self.classes.profile(), "rhythms": rhythms.to_dict(self.rhythms)}
+        temporary.write_text(json.dumps(told), encoding="utf-8")
         os.replace(temporary, path)
 
     def load_profile(self, path: Path | str) -> None:
-        """Know what a profile knows, and nothing else. ``ProfileError`` for one of another model or kinjo."""
+        """Know what a profile knows, and nothing else. ``ProfileError`` for one of another model or kinjo. One that
+        was written before activities were counted leaves the rhythms of what it knows as they are.
+        """
         path = Path(path)
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
@@ -174,13 +200,14 @@ class Model:
                     "use that model, or teach this one anew"
                 )
             classes = self.classes.of_profile(told)
+            known = rhythms.from_dict(told["rhythms"]) if "rhythms" in told else self.rhythms
         except ProfileError:
             raise
         except FileNotFoundError:
             raise ProfileError(f"{path}: no such profile: 'kinjo teach' writes one") from None
         except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
             raise ProfileError(f"{path}: no profile of kinjo's ({error}): teach it again") from error
-        self._change(classes)
+        self._change(classes, {label: rhythm for label, rhythm in known.items() if label in classes.named})
 
 
 # ------------------------------------------------------------------------------------------------ exported models
@@ -218,7 +245,7 @@ def load(path: Path | str, *, threads: int = 1) -> Model:
         return Model(
             Plan(slots, float(plan["length_s"]), float(plan["hop_s"])), _embedder(session, places),
             Classes.from_dict(told["classes"]), Smoothing(**told["smoothing"]), str(told["id"]), _sayer(words),
-            {name: int(number) for name, number in told["costs"].items()},
+            {name: int(number) for name, number in told["costs"].items()}, rhythms.from_dict(told.get("rhythms", {})),
         )  # fmt: skip
     except ModelError:
         raise

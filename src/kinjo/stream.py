@@ -8,8 +8,9 @@ In, one object a line, in any order that makes sense:
     {"stream": "right_wrist.acc", "values": [0.1, 9.8, 0.2]}               one sample, on an even clock
     {"end": "right_wrist.acc"}                                             no more comes of it
 
-Out: ``span`` (closed: start_s, end_s, label, confidence), ``now`` (the open span, whenever its label changes), ``late``
-(samples lost because they came too late, in all), ``error`` (a line that was passed over, and why), ``end``.
+Out: ``span`` (closed: start_s, end_s, label, confidence, repetitions or null), ``now`` (the open span, whenever its
+label changes), ``late`` (samples lost because they came too late, in all), ``error`` (a line that was passed over, and
+why), ``end``.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kinjo.recording import Segment
+from kinjo.timeline_plot import draw
 
 UNKNOWN = "unknown"
 """The label of covered time in which nothing reached its threshold."""
@@ -32,12 +33,15 @@ FORMAT = 1
 
 
 class Span(NamedTuple):
-    """``[start_s, end_s)`` with one label. ``confidence``: mean score of the label; of UNKNOWN, 1 - mean best score."""
+    """``[start_s, end_s)`` with one label. ``confidence``: mean score of the label; of UNKNOWN, 1 - mean best score.
+    ``repetitions``: how often it was done, ``None`` where nobody counted.
+    """
 
     start_s: float
     end_s: float
     label: str
     confidence: float = 1.0
+    repetitions: int | None = None
 
 
 class Scores(NamedTuple):
@@ -270,7 +274,7 @@ class Timeline:
         cls, segments: Iterable[Segment], labels: Sequence[str] | None = None, *, recording: str = "", source: str = ""
     ) -> Timeline:
         """The labelled segments of a recording as a timeline (the truth), confidence 1."""
-        spans = tuple(sorted(Span(s.start_s, s.end_s, s.label) for s in segments))
+        spans = tuple(sorted((Span(s.start_s, s.end_s, s.label, 1.0, s.repetitions) for s in segments), key=_order))
         return cls(spans, _words(spans) if labels is None else tuple(labels), recording, source)
 
     def __iter__(self) -> Iterator[Span]:
@@ -284,13 +288,19 @@ class Timeline:
     @overload
     def __getitem__(self, key: slice) -> Timeline: ...
     def __getitem__(self, key: int | slice) -> Span | Timeline:
-        """``timeline[2]``: a span by number. ``timeline[1.5:20.0]``: the part between two times in seconds."""
+        """``timeline[2]``: a span by number. ``timeline[1.5:20.0]``: the part between two times in seconds; a span that
+        is cut loses its count.
+        """
         if not isinstance(key, slice):
             return self.segments[key]
         if key.step is not None:
             raise ValueError("a timeline is cut in seconds, [start:end], without a step")
         start, end = -np.inf if key.start is None else key.start, np.inf if key.stop is None else key.stop
-        cut = [s._replace(start_s=max(s.start_s, start), end_s=min(s.end_s, end)) for s in self]
+        cut = [
+            s if start <= s.start_s and s.end_s <= end
+            else Span(max(s.start_s, start), min(s.end_s, end), s.label, s.confidence)
+            for s in self
+        ]  # fmt: skip
         scores = self.scores
         if scores is not None:
             inside = (scores.times[:, 0] < end) & (scores.times[:, 1] > start)
@@ -303,14 +313,19 @@ class Timeline:
         return self.segments[index] if index >= 0 and time_s < self.segments[index].end_s else None
 
     def merge(self, other: Timeline) -> Timeline:
-        """Both timelines in one; spans of one label that touch become one. ``ValueError`` where they overlap."""
+        """Both timelines in one; spans of one label that touch become one, counts that are both known are added.
+        ``ValueError`` where they overlap.
+        """
         joined: list[Span] = []
-        for span in sorted(self.segments + other.segments):
+        for span in sorted(self.segments + other.segments, key=_order):
             last = joined[-1] if joined else None
             if last is not None and last.end_s == span.start_s and last.label == span.label:
                 shares = (last.end_s - last.start_s, span.end_s - span.start_s)
                 mean = float(np.average([last.confidence, span.confidence], weights=shares))
-                joined[-1] = Span(last.start_s, span.end_s, span.label, mean)
+                count = None
+                if last.repetitions is not None and span.repetitions is not None:
+                    count = last.repetitions + span.repetitions
+                joined[-1] = Span(last.start_s, span.end_s, span.label, mean, count)
             else:
                 joined.append(span)
         labels, scores = tuple(dict.fromkeys(self.labels + other.labels)), None
@@ -361,7 +376,7 @@ class Timeline:
         return len(used[0]), len(found), len(real)
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """A table with the columns start_s, end_s, label, confidence."""
+        """A table with the columns start_s, end_s, label, confidence, repetitions (empty: not counted)."""
         with _atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(Span._fields)
@@ -378,7 +393,13 @@ class Timeline:
                 raise ValueError(f"{path}: expected columns {', '.join(Span._fields)}, found {rows.fieldnames}")
             try:
                 spans = tuple(
-                    Span(float(r["start_s"]), float(r["end_s"]), r["label"], float(r.get("confidence") or 1.0))
+                    Span(
+                        float(r["start_s"]),
+                        float(r["end_s"]),
+                        r["label"],
+                        float(r.get("confidence") or 1.0),
+                        int(float(r["repetitions"])) if r.get("repetitions") else None,
+                    )
                     for r in rows
                 )
             except (ValueError, TypeError) as error:
@@ -417,56 +438,26 @@ class Timeline:
 
         columns: dict[str, Any] = {"recording": pa.array([self.recording] * len(self), pa.string())}
         for i, name in enumerate(Span._fields):
-            kind = pa.string() if name == "label" else pa.float64()
+            kind = {"label": pa.string(), "repetitions": pa.int64()}.get(name, pa.float64())
             columns[name] = pa.array([span[i] for span in self], kind)
         with _atomic(path) as temporary:
             pq.write_table(pa.table(columns), temporary)
 
     def plot(self, path: str | os.PathLike[str], *, truth: Timeline | None = None, title: str = "") -> None:
-        """A coloured strip over time (with ``truth``, a second one above it) as PNG, SVG or PDF. Needs matplotlib."""
-        from matplotlib.figure import Figure
-        from matplotlib.patches import Patch
-
-        rows = [("recognised", self)] if truth is None else [("truth", truth), ("recognised", self)]
-        names = tuple(dict.fromkeys(label for _, timeline in rows for label in timeline.labels))
-        looks, shown = _looks(names), {span.label for _, timeline in rows for span in timeline}
-        marks = [Patch(label=label, **look) for label, look in looks.items() if label in shown]
-        height = 1.2 + 0.5 * len(rows) + 0.22 * -(-len(marks) // 6)
-        figure = Figure(figsize=(10, height), layout="constrained")
-        axes = figure.add_subplot()
-        for y, (_, timeline) in enumerate(reversed(rows)):
-            for label, look in looks.items():
-                bars = [(span.start_s, span.end_s - span.start_s) for span in timeline if span.label == label]
-                axes.broken_barh(bars, (y - 0.38, 0.76), **look)
-        axes.set_yticks(range(len(rows)), [name for name, _ in reversed(rows)])
-        axes.set_ylim(-0.5, len(rows) - 0.5)
-        axes.margins(x=0)
-        axes.tick_params(left=False)
-        axes.spines[["top", "right", "left"]].set_visible(False)
-        axes.set_xlabel("seconds")
-        axes.set_title(title or self.recording, loc="left", fontsize="medium")
-        if marks:
-            figure.legend(handles=marks, loc="outside lower center", ncols=min(len(marks), 6), frameon=False)
-        with _atomic(path) as temporary:
-            figure.savefig(temporary, dpi=150)
-
-
-def _looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Label -> how its bar looks; after as many labels as there are colours, hatches tell them apart."""
-    from matplotlib import colormaps
-
-    colours, hatches = colormaps["tab20"].colors, ("", "..", "xx", "oo", "++")  # pyright: ignore[reportAttributeAccessIssue]
-    colours = [c for c in colours[::2] + colours[1::2] if max(c) - min(c) > 0.05]  # grey is for unknown
-    looks = {
-        name: {
-            "facecolor": colours[i % len(colours)],
-            "hatch": hatches[i // len(colours) % len(hatches)],
-            "edgecolor": "white",
-            "linewidth": 0.5,
+        """A coloured strip over time (with ``truth``, a second one above it) as PNG, SVG or PDF; counts are written
+        into it where there is room. Needs matplotlib.
+        """
+        rows = {"recognised": self} if truth is None else {"truth": truth, "recognised": self}
+        names = tuple(dict.fromkeys(label for timeline in rows.values() for label in timeline.labels))
+        bars = {
+            name: [(s.start_s, s.end_s, s.label, s.repetitions) for s in timeline] for name, timeline in rows.items()
         }
-        for i, name in enumerate(names)
-    }
-    return {**looks, UNKNOWN: {"facecolor": "0.93", "hatch": "////", "edgecolor": "0.7", "linewidth": 0.0}}
+        with _atomic(path) as temporary:
+            draw(temporary, bars, names, UNKNOWN, title or self.recording)
+
+
+def _order(span: Span) -> tuple[float, float]:
+    return span[:2]
 
 
 def _iou(a: Span, b: Span) -> float:

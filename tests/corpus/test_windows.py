@@ -45,6 +45,9 @@ def test_segment_and_sliding_windows(tmp_path: Path, made: Make) -> None:
     assert "jump" in nested.label_names
     assert len(corpus.sliding_windows(opened, ["a"], 4.001, 1.0)) == 0
     assert len(corpus.sliding_windows(opened, ["a"], 4.0, 1.0)) == 1
+    beyond = corpus.sliding_windows(opened, ["a"], 1.0, 0.5, least=0.5)
+    assert (beyond.start_s[-1], beyond.end_s[-1]) == (3.5, 4.5)  # half of the last lies within
+    assert corpus.sliding_windows(opened, ["a"], 99.0, 1.0, least=0.5).end_s.tolist() == [99.0]  # one at least
     assert len(corpus.segment_windows(opened, ["b"])) == 0
     last = corpus.sliding_windows(
         opened, ["a"], 1, 1, label_rule=lambda segments, start, end: [s.label for s in segments] + ["x"]

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 import kinjo
-from kinjo.cli import build, motion, own, ship
+from kinjo.cli import build, find, motion, own, ship
 from kinjo.cli import joint as joint_space
 from kinjo.cli.common import Corpus, Data, Json, give, say
 
@@ -347,6 +347,7 @@ for verb in (
     own.recognize,
     own.teach,
     own.forget,
+    find.search,
     ship.export,
     ship.profile,
     ship.stream,

@@ -138,17 +138,21 @@ def teach(
     time_units: TimeUnits = None,
     columns: Columns = None,
     convention: Convention = None,
+    repetitions: Annotated[
+        list[int] | None, typer.Option(min=0, help="How often a recording shows it, once for each; 0: do not count it.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Teach an activity by an example or more: at once, without training. Undone by 'kinjo forget'."""
     known = opened(model, profile if profile.exists() else None)
     told = _told(placement, rate, units, gravity, time_units, columns, convention)
     examples = [_read(file, told, quiet=as_json).between(start, end) for file in files]
-    windows = known.teach(name, examples)
+    windows = known.teach(name, examples, repetitions=repetitions or None)
     known.save_profile(profile)
+    counted = name in known.rhythms
     give(
-        {"profile": str(profile), "windows": windows, "classes": list(known.labels)}, as_json,
-        f"'{name}' taught by {len(files)} examples, {windows} windows: {profile}",
+        {"profile": str(profile), "windows": windows, "classes": list(known.labels), "counted": counted}, as_json,
+        f"'{name}' taught by {len(files)} examples, {windows} windows{', counted' if counted else ''}: {profile}",
     )  # fmt: skip
 
 
@@ -240,6 +244,10 @@ def _facts(recording: Recording, name: str) -> dict[str, Any]:
 def _table(found: Timeline) -> str:
     if not len(found):
         return "nothing: no window of the recording has enough samples"
-    width = max(len(span.label) for span in found)
-    lines = [f"{s.start_s:10.2f} {s.end_s:10.2f}  {s.label:<{width}}  {s.confidence:.2f}" for s in found]
+    names = [s.label if s.repetitions is None else f"{s.label} x{s.repetitions}" for s in found]
+    width = max(map(len, [*names, "activity"]))
+    lines = [
+        f"{s.start_s:10.2f} {s.end_s:10.2f}  {name:<{width}}  {s.confidence:.2f}"
+        for s, name in zip(found, names, strict=True)
+    ]
     return "\n".join([f"{'from s':>10} {'to s':>10}  {'activity':<{width}}  confidence", *lines])

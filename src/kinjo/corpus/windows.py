@@ -75,15 +75,20 @@ def segment_windows(corpus: Corpus, ids: Iterable[str]) -> WindowIndex:
 
 
 def sliding_windows(
-    corpus: Corpus, ids: Iterable[str], length_s: float, hop_s: float, *, label_rule: LabelRule = centre_label
-) -> WindowIndex:
-    """Windows of ``length_s`` seconds every ``hop_s`` seconds, all of them within the recording's streams."""
+    corpus: Corpus, ids: Iterable[str], length_s: float, hop_s: float, *, label_rule: LabelRule = centre_label,
+    least: float = 1.0,
+) -> WindowIndex:  # fmt: skip
+    """Windows of ``length_s`` seconds every ``hop_s`` seconds, all of them within the recording's streams.
+
+    With ``least`` below 1 so much of a window is enough, and every recording has at least one.
+    """
     if not (length_s > 0 and hop_s > 0):
         raise ValueError(f"length_s and hop_s must be positive, given {length_s} and {hop_s}")
     rows: list[tuple[int, float, float, str]] = []
     for number in map(corpus.number, ids):
         entry = corpus.entries[number]
-        count = int(np.floor((entry.end_s - entry.begin_s - length_s) / hop_s + 1e-6)) + 1
+        count = int(np.floor((entry.end_s - entry.begin_s - least * length_s) / hop_s + 1e-6)) + 1
+        count = max(count, 1) if least < 1 else count
         starts = np.array([entry.begin_s + k * hop_s for k in range(count)], np.float64)
         labels = label_rule(entry.segments, starts, np.asarray(starts + length_s, np.float64))
         rows += [(number, s, s + length_s, label) for s, label in zip(starts.tolist(), labels, strict=True)]

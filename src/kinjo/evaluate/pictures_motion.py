@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,40 @@ def plot_recordings(recordings: Sequence[Recording], path: Path, *, title: str =
         _figures(figures, recording, moments)
         _accelerometer(readings, recording)
         film.set_title(label, loc="left", fontsize=10, color=_INK)
+    picture.suptitle(title, fontsize=11, color=_INK)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.savefig(path, dpi=110)
+
+
+def plot_moments(
+    found: Sequence[tuple[Recording, float, float, str]], path: Path, *, title: str = "", frames: int = 7
+) -> None:
+    """Parts of recordings (recording, from, to in seconds, what is said of it), one a row: frames of its video, else
+    stick figures, and beside them what the accelerometer read.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    picture = Figure(figsize=(11, 1.75 * len(found) + 0.5), layout="constrained")
+    FigureCanvasAgg(picture)
+    grid = picture.add_gridspec(len(found), 2, width_ratios=[3, 2])
+    for row, (recording, start, end, said) in enumerate(found):
+        part = recording.between(start, end)
+        part = replace(part, streams={name: s for name, s in part.streams.items() if s.length})
+        holds = {s.contract.modality for s in part.streams.values()}
+        felt = any(s.contract.quantity == "acc" for s in part.streams.values())
+        seen = bool(holds & {"video", "pose"})
+        panels = []
+        if seen or not felt:
+            panels.append(picture.add_subplot(grid[row, 0] if felt else grid[row, :]))
+            moments = start + (np.arange(frames) + 0.5) / frames * (end - start)
+            (_film if "video" in holds else _figures)(panels[0], part, moments)
+            panels[0].margins(y=0.0 if "video" in holds else 0.12)
+        if felt:
+            panels.append(picture.add_subplot(grid[row, 1] if seen else grid[row, :]))
+            _accelerometer(panels[-1], part)
+        panels[0].set_anchor("W")
+        panels[0].set_title(f"{row + 1}. {said}", loc="left", fontsize=9, color=_INK)
     picture.suptitle(title, fontsize=11, color=_INK)
     path.parent.mkdir(parents=True, exist_ok=True)
     picture.savefig(path, dpi=110)
