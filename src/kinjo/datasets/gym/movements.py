@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kinjo.datasets.gym import movements_care, movements_daily, movements_gym
+from kinjo.datasets.gym.made_up import made_up, number_of
 from kinjo.datasets.gym.movement import Movement
 
 MOVEMENTS: dict[str, Movement] = {
@@ -12,3 +13,9 @@ MOVEMENTS: dict[str, Movement] = {
 
 NAMES: tuple[str, ...] = tuple(MOVEMENTS)
 """Labels, in a fixed order."""
+
+
+def movement(label: str) -> Movement:
+    """The movement of a label, of ``NAMES`` or ``made-up <number>``. ``KeyError`` for any other."""
+    number = number_of(label)
+    return MOVEMENTS[label] if number is None else made_up(number)

@@ -11,7 +11,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from kinjo.datasets.gym.movements import MOVEMENTS
+from kinjo.datasets.gym.made_up import number_of
+from kinjo.datasets.gym.movements import movement
 from kinjo.datasets.gym.person import Person
 from kinjo.datasets.gym.render import Camera, following, frames
 from kinjo.datasets.gym.scene import Scene
@@ -132,10 +133,10 @@ def _clips(
         rng = np.random.default_rng([seed, k, _DEED])
         if k % len(labels) == 0:
             deck = [labels[i] for i in rng.permutation(len(labels))]
-        movement, who = MOVEMENTS[deck[k % len(labels)]], int(rng.integers(people))
-        faults = tuple(fault.name for fault in movement.faults if rng.random() < FAULTY / len(movement.faults))
+        what, who = movement(deck[k % len(labels)]), int(rng.integers(people))
+        faults = tuple(fault.name for fault in what.faults if rng.random() < FAULTY / len(what.faults))
         times, length = int(rng.integers(repetitions[0], repetitions[1] + 1)), float(rng.uniform(*seconds))
-        task = Task(movement.label, times, length, faults)
+        task = Task(what.label, times, length, faults)
         session = single(someone(who), task, rng, rate_hz=capture.inner_hz)
         yield _recording(session, capture, f"gym_{seed}_clip_{k}", seed * 1_000_003 + k, who)
 
@@ -160,6 +161,8 @@ def _recording(session: Session, capture: _Capture, id: str, seed: int, who: int
 
 
 def _segment(span: Span, rng: np.random.Generator, end_s: float) -> Segment:
+    if number_of(span.label) is not None:  # nobody has words for it
+        return Segment(span.start_s, min(span.end_s, end_s), span.label, "", span.repetitions)
     said = describe(span.label, rng, repetitions=span.repetitions, faults=span.faults, tempo=span.tempo, side=span.side)
     return Segment(span.start_s, min(span.end_s, end_s), span.label, said, span.repetitions)
 
@@ -216,7 +219,7 @@ def _props(session: Session, scene: Scene, times: Floats, pelvis: Floats) -> lis
     """For each picture: whether there are dumbbells in the hands, and the room, with a stool for those who sit."""
     props = [(False, scene)] * len(times)
     for span in session.spans:
-        seated, held = span.posture == "chair", MOVEMENTS[span.label].dumbbells
+        seated, held = span.posture == "chair", movement(span.label).dumbbells
         start, first, last = np.searchsorted(times, [
             span.start_s, span.start_s - SETTLING_S * seated, span.end_s + SETTLING_S * seated])  # fmt: skip
         room = scene

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kinjo.datasets.gym.made_up import number_of
 from kinjo.datasets.gym.movement import Movement
-from kinjo.datasets.gym.movements import MOVEMENTS, NAMES
+from kinjo.datasets.gym.movements import NAMES, movement
 from kinjo.datasets.gym.person import Person
 from kinjo.datasets.gym.pose import ANGULAR
 from kinjo.datasets.gym.postures import change
@@ -51,30 +52,31 @@ def plan(rng: np.random.Generator, seconds: float, names: Collection[str] | None
     left, order = seconds - 3.0, []
     while left > 14.0:
         order = order or [labels[i] for i in rng.permutation(len(labels))]
-        tasks.append(_task(rng, MOVEMENTS[order.pop()], left - GETTING_READY_S))
+        tasks.append(_task(rng, movement(order.pop()), left - GETTING_READY_S))
         left -= tasks[-1].seconds + GETTING_READY_S
     return tasks
 
 
-def _task(rng: np.random.Generator, movement: Movement, room_s: float) -> Task:
+def _task(rng: np.random.Generator, what: Movement, room_s: float) -> Task:
     """A task that fits into ``room_s``, but has no less than 3 repetitions or 6 s."""
     faults: tuple[str, ...] = ()
-    if movement.faults and rng.random() < FAULTY:
-        faults = (movement.faults[int(rng.integers(len(movement.faults)))].name,)
-    if not movement.counted:
-        return Task(movement.label, 0, float(max(6.0, min(rng.uniform(10.0, 60.0), room_s))), faults)
-    cycle = sum(movement.seconds) / 2 * 1.1
+    if what.faults and rng.random() < FAULTY:
+        faults = (what.faults[int(rng.integers(len(what.faults)))].name,)
+    if not what.counted:
+        return Task(what.label, 0, float(max(6.0, min(rng.uniform(10.0, 60.0), room_s))), faults)
+    cycle = sum(what.seconds) / 2 * 1.1
     count = int(max(3, min(rng.integers(4, 16), room_s / cycle)))
-    return Task(movement.label, count, count * cycle, faults)
+    return Task(what.label, count, count * cycle, faults)
 
 
 def known(names: Collection[str] | None) -> tuple[str, ...]:
-    """``names`` in the gym's order (``None``: all). ``ValueError`` for others, or none."""
+    """``names`` in the gym's order (``None``: all), then made-up ones by number. ``ValueError`` for others, or none."""
     wanted = set(NAMES) if names is None else {names} if isinstance(names, str) else set(names)
-    unknown = sorted(wanted - set(NAMES))
+    numbered = {name: number for name in wanted if (number := number_of(name)) is not None}
+    unknown = sorted(wanted - set(NAMES) - set(numbered))
     if unknown or not wanted:
         raise ValueError(f"the gym has no movement {', '.join(unknown) or '(none named)'}. It has: {', '.join(NAMES)}.")
-    return tuple(name for name in NAMES if name in wanted)
+    return (*(name for name in NAMES if name in wanted), *sorted(numbered, key=lambda name: numbered[name]))
 
 
 @dataclass(frozen=True)
@@ -99,9 +101,9 @@ def perform(
     score = begun(person, rng)
     idle(score, float(rng.uniform(0.5, 3.0)))
     for task in tasks:
-        movement = MOVEMENTS[task.label]
-        faults = [fault for fault in movement.faults if fault.name in task.faults]
-        score.perform(movement, repetitions=task.repetitions, seconds=task.seconds, faults=faults)
+        what = movement(task.label)
+        faults = [fault for fault in what.faults if fault.name in task.faults]
+        score.perform(what, repetitions=task.repetitions, seconds=task.seconds, faults=faults)
         if rng.random() < 0.75:
             idle(score, float(rng.uniform(1.0, 6.0)))
     while seconds is not None and score.now < seconds + 0.5:
@@ -115,9 +117,9 @@ def perform(
 def single(person: Person, task: Task, rng: np.random.Generator, *, rate_hz: float = INNER_HZ) -> Session:
     """``task`` alone, from its first repetition to its last."""
     score = begun(person, rng)
-    movement = MOVEMENTS[task.label]
-    faults = [fault for fault in movement.faults if fault.name in task.faults]
-    score.perform(movement, repetitions=task.repetitions, seconds=task.seconds, faults=faults)
+    what = movement(task.label)
+    faults = [fault for fault in what.faults if fault.name in task.faults]
+    score.perform(what, repetitions=task.repetitions, seconds=task.seconds, faults=faults)
     span = score.spans[0]
     motion = score.play(rate_hz, span.start_s, span.end_s)
     times = span.start_s + np.arange(len(motion.positions)) / rate_hz
