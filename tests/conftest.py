@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -33,6 +34,24 @@ def data_root() -> Path:
     if not root.is_dir():
         pytest.skip(f"no real data at {root}: set KINJO_DATA to the folder that holds UTD-MHAD, MotionSense, ...")
     return root
+
+
+@pytest.fixture(scope="session")
+def real_root() -> Callable[[ModuleType], Path]:
+    """Of a data set's module, the folder of real data where it is found; the test is skipped where it is in none.
+
+    Looked at: ``KINJO_TRAIN_DATA`` (default: ``data`` beside the project), for sets to train on, and ``data_root``.
+    """
+    beside = Path(__file__).resolve().parents[2] / "data"
+    roots = (Path(os.environ.get("KINJO_TRAIN_DATA", beside)), _data_root())
+
+    def root_of(dataset: ModuleType) -> Path:
+        found = next((root for root in roots if root.is_dir() and dataset.find(root) is not None), None)
+        if found is None:
+            pytest.skip(f"no {dataset.CARD.title} under {roots[0]} (KINJO_TRAIN_DATA) or {roots[1]} (KINJO_DATA)")
+        return found
+
+    return root_of
 
 
 def _benchmark(name: str) -> ModuleType:

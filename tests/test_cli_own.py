@@ -110,6 +110,8 @@ def test_mistakes_say_what_to_do(made: Path, tmp_path: Path, run):
          "has nothing from 99"),
         (("teach", "x", path, *model, "--profile", tmp_path / "p.json", "--placement", "right_wrist", "--repetitions",
           "3", "--repetitions", "4"), "each needs its number"),
+        (("teach", "x", *model, "--profile", tmp_path / "p.json"), "say what it is with --words"),
+        (("teach", "x", *model, "--profile", tmp_path / "p.json", "--words", "a hop"), "learnt no words"),
     ):  # fmt: skip
         code, _, err = run(*words)
         assert code == 1, words

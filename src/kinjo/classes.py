@@ -351,7 +351,7 @@ def _calibrated(space: Space, classes: Classes, name: str, x: Floats, names: NDA
         right = np.where(truth < 0, shares[:, idle].sum(1) + none, shares[np.arange(len(z)), np.maximum(truth, 0)])
         return float(-(weight * np.log(np.maximum(right / (shares.sum(1) + none), 1e-12))).sum())
 
-    grid = [(t, p) for t in np.geomspace(0.5, 50, 25) for p in np.linspace(-15, 15, 41)]
+    grid = [(t, p) for t in np.geomspace(0.5, 200, 33) for p in np.linspace(-15, 15, 41)]
     temperature, prior = min(grid, key=lambda each: loss(*each))
     return replace(space, temperature=float(temperature), prior=float(prior))
 

@@ -36,9 +36,7 @@ def test_load(tmp_path: Path, layouts: ModuleType):
     layouts.write(tmp_path, "motionsense", layouts.motionsense(), zipped=True)
     (recording,) = load("motionsense", tmp_path, only=("wlk_7_sub_3",))
     assert recording.id == "wlk_7_sub_3"
-    with pytest.raises(
-        DatasetError, match="one of basic_motions, gym, mhealth, mm_fit, mmact, motionsense, myogym, utd_mhad"
-    ):
+    with pytest.raises(DatasetError, match=f"one of {', '.join(DATASETS)}, given another name"):
         load("mnist", tmp_path)
     with pytest.raises(DatasetError, match="Download"):
         load("utd_mhad", tmp_path)

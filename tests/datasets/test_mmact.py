@@ -108,7 +108,7 @@ def test_videos_are_lazy_and_any_slice_is_right(root: Path, monkeypatch: pytest.
     rng = np.random.default_rng(0)
     spans = [(0, 5), (5, 9), (20, 30), (2, 4), *(sorted(rng.integers(0, 31, 2).tolist()) for _ in range(8))]
     for ahead in (64, 3):  # with 3, most of these jump to a key frame
-        monkeypatch.setattr("kinjo.datasets.rgb.AHEAD", ahead)
+        monkeypatch.setattr("kinjo.formats.rgb.AHEAD", ahead)
         for start, stop in spans:
             assert np.array_equal(stream.values(start, stop), whole[start:stop])
 

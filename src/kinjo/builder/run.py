@@ -24,7 +24,7 @@ from kinjo.builder.stages import Outcome, Settings
 from kinjo.builder.subtitles import said as spoken
 from kinjo.builder.words import Endpoint, Words, described
 from kinjo.corpus.writer import locked
-from kinjo.datasets.rgb import Decoder, rgb_stream
+from kinjo.formats.rgb import Decoder, rgb_stream
 from kinjo.recording import Contract, Recording, Segment, Stream
 
 MOST_SPOKEN = 2000

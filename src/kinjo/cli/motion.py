@@ -149,7 +149,7 @@ def _seen(path: Path, units: str, up: str, frame_rate: float | None) -> Recordin
         for note in notes:
             say(f"{path.name}: {note}")
         return motion.recording(path.name)
-    from kinjo.datasets.rgb import Decoder, rgb_stream
+    from kinjo.formats.rgb import Decoder, rgb_stream
 
     return Recording(path.name, {"video": rgb_stream("video", path, Decoder())})
 

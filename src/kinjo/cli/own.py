@@ -126,9 +126,12 @@ def recognize(
 
 def teach(
     name: Annotated[str, typer.Argument(help="What the activity is called.")],
-    files: Annotated[list[Path], typer.Argument(help="Recordings that show it.")],
     model: ModelFile,
     profile: Annotated[Path, typer.Option(help="The file that keeps what was taught; made where there is none.")],
+    files: Annotated[list[Path] | None, typer.Argument(help="Recordings that show it.")] = None,
+    words: Annotated[
+        list[str] | None, typer.Option(help="A sentence that says what it is; several say it in several ways.")
+    ] = None,
     start: Annotated[float | None, typer.Option("--from", help="Seconds where it begins; empty: at the start.")] = None,
     end: Annotated[float | None, typer.Option("--to", help="Seconds where it ends; empty: at the end.")] = None,
     placement: Placement = None,
@@ -143,16 +146,19 @@ def teach(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Teach an activity by an example or more: at once, without training. Undone by 'kinjo forget'."""
+    """Teach an activity by examples, or by words: at once, without training. Undone by 'kinjo forget'."""
+    if not files and not words:
+        raise ValueError(f"'{name}': name a recording that shows it, or say what it is with --words")
     known = opened(model, profile if profile.exists() else None)
     told = _told(placement, rate, units, gravity, time_units, columns, convention)
-    examples = [_read(file, told, quiet=as_json).between(start, end) for file in files]
-    windows = known.teach(name, examples, repetitions=repetitions or None)
+    examples = [_read(file, told, quiet=as_json).between(start, end) for file in files or []]
+    windows = known.teach(name, [*examples, *(words or [])], repetitions=repetitions or None)
     known.save_profile(profile)
     counted = name in known.rhythms
+    by = ", ".join(f"{n} {what}" for n, what in ((len(examples), "examples"), (len(words or []), "sentences")) if n)
     give(
         {"profile": str(profile), "windows": windows, "classes": list(known.labels), "counted": counted}, as_json,
-        f"'{name}' taught by {len(files)} examples, {windows} windows{', counted' if counted else ''}: {profile}",
+        f"'{name}' taught by {by}, {windows} windows{', counted' if counted else ''}: {profile}",
     )  # fmt: skip
 
 

@@ -13,7 +13,20 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from kinjo.datasets import basic_motions, gym, mhealth, mm_fit, mmact, motionsense, myogym, utd_mhad
+from kinjo.datasets import (
+    basic_motions,
+    cmu,
+    gym,
+    mhealth,
+    mm_fit,
+    mmact,
+    motionsense,
+    myogym,
+    ucipt,
+    umafall,
+    utd_mhad,
+    wisdm,
+)
 from kinjo.datasets.card import Card, DatasetError, Split
 from kinjo.recording import Recording
 
@@ -42,13 +55,17 @@ class Dataset(Protocol):
 
 DATASETS: dict[str, Dataset] = {
     "basic_motions": basic_motions,
+    "cmu": cmu,
     "gym": gym,
     "mhealth": mhealth,
     "mm_fit": mm_fit,
     "mmact": mmact,
     "motionsense": motionsense,
     "myogym": myogym,
+    "ucipt": ucipt,
+    "umafall": umafall,
     "utd_mhad": utd_mhad,
+    "wisdm": wisdm,
 }
 """name -> module."""
 

@@ -1,4 +1,4 @@
-"""What is known of a dataset (``Card``), and the one error that its reader raises (``DatasetError``)."""
+"""What is known of a dataset (``Card``). The one error of a reader, ``DatasetError``, stands in ``formats.errors``."""
 
 from __future__ import annotations
 
@@ -6,13 +6,9 @@ import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from kinjo.formats.errors import DatasetError
 
-class DatasetError(ValueError):
-    """A dataset's file is not what it should be. Names the file, what was expected, what was given, what to do."""
-
-    def __init__(self, file: str, expected: str, given: str, hint: str = "") -> None:
-        self.file, self.expected, self.given, self.hint = file, expected, given, hint
-        super().__init__(f"{file}: expected {expected}, given {given}" + (f". {hint}" if hint else ""))
+__all__ = ["Card", "DatasetError", "Split", "only_known", "say", "wanted_modalities"]
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ import numpy as np
 from kinjo.datasets import timed_csv
 from kinjo.datasets.card import Card, DatasetError, Split, only_known, say, wanted_modalities
 from kinjo.datasets.files import Files, index, open_files
-from kinjo.datasets.rgb import Decoder, rgb_stream
+from kinjo.formats.rgb import Decoder, rgb_stream
 from kinjo.recording import Contract, Recording, Segment, Stream
 
 _TRAIN = (

@@ -183,7 +183,7 @@ def uniform(table: Timed, file: str, rate_hz: float, *, longest_s: float, hint: 
     and rows with NaN are missing. Each of these is a note. ``circle``: values are degrees, turned on over 360.
     Raises ``DatasetError`` for a clock that starts again, for more than ``longest_s`` and where half is missing.
     """
-    times, values, notes = _ordered(table.seconds, table.values, file, hint)
+    times, values, notes = ordered(table.seconds, table.values, file, hint)
     span = float(times[-1] - times[0])
     steps = np.diff(times)
     pauses = steps > MAX_GAP_S
@@ -214,7 +214,7 @@ def uniform(table: Timed, file: str, rate_hz: float, *, longest_s: float, hint: 
     return Uniform(even, start, rate, missing, (*table.notes, *notes))
 
 
-def _ordered(
+def ordered(
     seconds: NDArray[np.float64], values: NDArray[np.float64], file: str, hint: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
     """Times that increase, the values at them, and notes on what had to be done."""

@@ -72,8 +72,15 @@ def read_amc(path: Path, said: Said | None = None, skeleton_file: Path | None = 
         raise FormatError(path.name, "rate", "frames per second", "none: AMC does not state it",
                           "Say rate_hz= (CMU and HDM05: 120; some of CMU: 60).")  # fmt: skip
     rate_hz = check_rate(path.name, "rate_hz=", said.rate_hz)
-    bones = list(skeleton.bones.values())
     values, radians = _frames(path, skeleton, skeleton_file.name)
+    chain, index = chain_of(skeleton)
+    turns = {index[name]: _turn(skeleton.bones[name], numbers * radians) for name, numbers in values.items()}
+    return motion_of(path.name, chain, turns, {0: _place(skeleton, values)}, rate_hz, said, skeleton.units)
+
+
+def chain_of(skeleton: Skeleton) -> tuple[Chain, dict[str, int]]:
+    """The skeleton as a chain in its rest pose, and the index of each bone's joint by the bone's name."""
+    bones = list(skeleton.bones.values())
     names = [bone.name if bone.name != "root" else "hips" for bone in bones]
     index = {bone.name: i for i, bone in enumerate(bones)}
     parents = [index[skeleton.parents[bone.name]] if bone.name in skeleton.parents else -1 for bone in bones]
@@ -85,9 +92,7 @@ def read_amc(path: Path, said: Said | None = None, skeleton_file: Path | None = 
             names.append(f"{bones[i].name}.end")
             parents.append(i)
             offsets.append(tips[i])
-    chain = Chain(tuple(names), tuple(parents), np.array(offsets))
-    turns = {index[name]: _turn(skeleton.bones[name], numbers * radians) for name, numbers in values.items()}
-    return motion_of(path.name, chain, turns, {0: _place(skeleton, values)}, rate_hz, said, skeleton.units)
+    return Chain(tuple(names), tuple(parents), np.array(offsets)), index
 
 
 def _turn(bone: Bone, values: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""The one error of the readers of motion, what a caller may say about a file, and how a file is opened."""
+"""The errors of the readers of files and of data sets, what a caller may say about a file, and how a file is opened."""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ class FormatError(ValueError):
         self.file, self.where, self.expected, self.given, self.hint = file, where, expected, given, hint
         place = f"{file}: {where}" if where else file
         super().__init__(f"{place}: expected {expected}, given {given}" + (f". {hint}" if hint else ""))
+
+
+class DatasetError(ValueError):
+    """A dataset's file is not what it should be. Names the file, what was expected, what was given, what to do."""
+
+    def __init__(self, file: str, expected: str, given: str, hint: str = "") -> None:
+        self.file, self.expected, self.given, self.hint = file, expected, given, hint
+        super().__init__(f"{file}: expected {expected}, given {given}" + (f". {hint}" if hint else ""))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@
 | kinjo table | what ``tables.write_table`` wrote | ``tables.read_table`` |
 | motion | BVH, AMC, C3D, SMPL | ``read_motion`` -> a stream ``pose`` |
 | poses | COCO, MediaPipe or kinjo's JSON | ``pose_json.read`` -> a stream ``pose`` |
-| video | mp4, mov, mkv, webm, avi | ``datasets.rgb.rgb_stream`` -> a stream ``video``, decoded when it is read |
+| video | mp4, mov, mkv, webm, avi | ``rgb.rgb_stream`` -> a stream ``video``, decoded when it is read |
 | table | CSV, TSV, Parquet, NPY of other makes | ``wearable.read_wearable`` |
 """
 
@@ -26,7 +26,7 @@ import numpy as np
 from kinjo.formats.archive import Export, is_zip, open_export
 from kinjo.formats.cwa import is_cwa, read_cwa
 from kinjo.formats.delimited import delimited
-from kinjo.formats.errors import FormatError, short
+from kinjo.formats.errors import DatasetError, FormatError, short
 from kinjo.formats.phyphox import is_phyphox, read_phyphox
 from kinjo.formats.pose_rows import MOST_CELLS, Poses
 from kinjo.formats.sensor_log import is_sensor_log, read_sensor_log
@@ -211,8 +211,7 @@ def _motion(path: Path, told: list[str], **said: Any) -> Recording:
 
 
 def _video(path: Path, told: list[str]) -> Recording:
-    from kinjo.datasets.card import DatasetError
-    from kinjo.datasets.rgb import Decoder, rgb_stream
+    from kinjo.formats.rgb import Decoder, rgb_stream
 
     try:
         stream = rgb_stream("video", path, Decoder())

@@ -2,7 +2,7 @@
 
 A model that has seen thirty exercises knows what tells those apart. One that has seen a thousand made-up ones knows
 what tells movements apart: which way, how far, how fast, standing on what. ``made_up(17)`` is always the same movement.
-No exercise is among them but by chance.
+No exercise is among them but by chance; that arms keep out of the body and the floor is not checked.
 """
 
 from __future__ import annotations
@@ -39,6 +39,10 @@ SPEED_DEG = 320.0
 """Mean speed, degrees a second, that no joint passes between two keys."""
 
 
+LONGEST_JUMP_S = 1.8
+"""Seconds of a cycle with a flight, where arms allow it."""
+
+
 def number_of(label: str) -> int | None:
     """The number in a label; ``None`` for any other label."""
     digits = label.removeprefix(PREFIX)
@@ -63,6 +67,8 @@ def made_up(number: int) -> Movement:
     rhythm = float(rng.uniform(0.3, 1.0))
     shortest = max(_shortest(base, keys), 0.5)
     slow = float(shortest * np.exp(abs(rng.normal(0.0, 0.7))) + rng.uniform(0.0, 1.2))
+    if any(key.flies for key in keys):  # nobody stays in the air for long
+        slow = min(slow, max(LONGEST_JUMP_S, shortest))
     seconds = (slow, slow * float(rng.uniform(1.3, 1.7)))
     movement = Movement(
         f"{PREFIX}{number}", "made up", posture, base, tuple(k.made() for k in keys), seconds, rhythm, sides,
@@ -109,10 +115,11 @@ def _times(rng: np.random.Generator) -> list[float]:
 def _in_limits(rng: np.random.Generator, name: str, about: float | None = None, least: float = 0.0) -> float:
     """A random angle that a joint reaches, ``least`` degrees from ``about`` where that can be had."""
     low, high = LIMITS[name]
-    for _ in range(8):
-        angle = float(rng.uniform(low, high))
+    angle = float(rng.uniform(low, high))
+    for _ in range(7):
         if about is None or abs(angle - about) >= least:
             break
+        angle = float(rng.uniform(low, high))
     return angle
 
 
@@ -198,11 +205,11 @@ def _march(rng: np.random.Generator, keys: list[_Key], sides: str) -> Changes:
 def _jump(rng: np.random.Generator, keys: list[_Key], sides: str) -> Changes:
     """Down, up through the air, down. The feet may land apart."""
     low, wide = float(rng.uniform(0.66, 0.86)), float(rng.uniform(0.08, 0.4)) if rng.random() < 0.5 else 0.08
-    arms = [dict(keys[0].pose), dict(keys[-1].pose)]
+    arms = dict(keys[0].pose)
     made = [_Key(0.26), _Key(0.44), _Key(0.62), _Key(0.78)]
     made[0].pose = {"y": low, "tilt": 18.0}
-    made[1].pose = arms[0] | {"y": 0.955, "foot_pitch": -38.0, "tilt": 0.0}
-    made[2].pose = arms[1] | {"y": 0.925, "foot_pitch": -26.0, "foot_z": wide}
+    made[1].pose = arms | {"y": 0.955, "foot_pitch": -38.0, "tilt": 0.0}
+    made[2].pose = arms | {"y": 0.925, "foot_pitch": -26.0, "foot_z": wide}
     made[3].pose = {"y": 0.80, "tilt": 12.0, "foot_z": wide}
     made[1].flies = True
     made[0].effort, made[2].effort, made[3].effort = 0.7, 0.6, 0.7

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kinjo.datasets.card import DatasetError
+from kinjo.formats.errors import DatasetError
 from kinjo.recording import Contract, Stream
 
 RATES_HZ = (1.0, 250.0)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from kinjo.checks import check_stream
-from kinjo.datasets.card import DatasetError
-from kinjo.datasets.rgb import Decoder, rgb_stream
+from kinjo.formats.errors import DatasetError
+from kinjo.formats.rgb import Decoder, rgb_stream
 
 
 def at(times: list[int]) -> bytes:
