@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain
-from pathlib import Path
 
 from _tools import ROOT
 from kinjo import corpus
+from kinjo.base.data import kept
 from kinjo.datasets import gym
 from kinjo.recording import Recording
 from kinjo.sensors import PHONE_IN_POCKET
-
-
-def kept(root: Path, origin: str, made: Callable[[], Iterator[Recording]]) -> corpus.Corpus:
-    """The corpus in ``root``; what is not there yet is simulated. A finished one is opened: nobody moves for it."""
-    with contextlib.suppress(corpus.CorpusError):
-        store = corpus.Corpus.open(root)
-        if store.manifest["settings"]["origin"] == origin:
-            return store
-    return corpus.write(made(), root, origin=origin)
 
 
 def pocket(clips: int = 1440, people: int = 400) -> corpus.Corpus:

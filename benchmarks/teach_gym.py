@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from _gym import kept
 from _tools import RESULTS, ROOT
 from kinjo import corpus, joint, recognizer
+from kinjo.base.data import kept
 from kinjo.batches import Windows, cut
 from kinjo.datasets import gym
 from kinjo.encoders import SensorInput

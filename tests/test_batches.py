@@ -320,6 +320,73 @@ def test_what_is_worn_in_one_place_is_turned_alike():
     assert (turned["acc"] - turned["phone"]).abs().amax((1, 2)).min() > 0.05
 
 
+def many_places(rows: int = 5) -> tuple[dict[str, Input], dict[str, Tensor]]:
+    inputs: dict[str, Input] = {
+        f"{place}_{q}": SensorInput(q, samples=32, slots=8, placement=place)
+        for place in ("head", "chest", "waist", "left_foot", "right_foot")
+        for q in ("acc", "gyro")
+    }
+    batch = {key: torch.ones(rows, 32, 3) for key in inputs}
+    return inputs, batch | {f"{key}.missing": torch.zeros(rows, 32, dtype=torch.bool) for key in inputs}
+
+
+def test_a_batch_reads_at_most_so_many_places():
+    inputs, batch = many_places()
+    drawn = []
+    for seed in range(200):
+        found = augmented(batch, inputs, replace(STILL, places=3), seeded(seed))
+        keys = {key for key in found if "." not in key}
+        assert set(found) == keys | {f"{key}.missing" for key in keys}
+        places = {key.rpartition("_")[0] for key in keys}
+        assert keys == {f"{place}_{q}" for place in places for q in ("acc", "gyro")}
+        drawn.append(places)
+    assert {len(places) for places in drawn} == {1, 2, 3}
+    assert set.union(*drawn) == {"head", "chest", "waist", "left_foot", "right_foot"}
+    assert same(*(augmented(batch, inputs, replace(STILL, places=3), seeded(7)) for _ in range(2)))
+    assert len(augmented(batch, inputs, STILL, seeded())) == 20
+
+
+def test_one_quantity_alone_in_a_share_of_batches():
+    inputs, batch = many_places()
+    found = []
+    for seed in range(300):
+        keys = augmented(batch, inputs, replace(STILL, one_quantity=0.4), seeded(seed))
+        found.append(frozenset(key.rpartition("_")[2] for key in keys if "." not in key))
+    share = {kinds: found.count(kinds) / 300 for kinds in set(found)}
+    assert set(share) == {frozenset({"acc"}), frozenset({"gyro"}), frozenset({"acc", "gyro"})}
+    assert 0.5 < share[frozenset({"acc", "gyro"})] < 0.7
+
+
+def test_poses_are_never_left_out():
+    inputs = {"pose": PoseInput(frames=32, joints=4, slots=8), "acc": SensorInput("acc", samples=32, slots=8)}
+    batch = {"pose": torch.zeros(2, 32, 4, 3), "acc": torch.zeros(2, 32, 3)}
+    batch |= {f"{key}.missing": torch.zeros(2, 32, dtype=torch.bool) for key in inputs}
+    for seed in range(20):
+        assert "pose" in augmented(batch, inputs, replace(STILL, places=1, one_quantity=0.9), seeded(seed))
+
+
+def test_inputs_that_nobody_wears_are_not_read(opened: corpus.Corpus):
+    there = {s.contract.placement for entry in opened.entries for s in entry.streams if s.contract.quantity == "acc"}
+    (place,) = map(str, there)
+    inputs: dict[str, Input] = {
+        "own": SensorInput("acc", placement=place), "other": SensorInput("acc", placement="left_foot"),
+        "any": SensorInput("gyro"), "pose": INPUTS["pose"],
+    }  # fmt: skip
+    assert list(batches.worn(opened, inputs)) == ["own", "any", "pose"]
+    nothing = {"other": inputs["other"]}
+    assert batches.worn(opened, nothing) == nothing
+
+
+@pytest.mark.parametrize("cache_bytes", [0, 1 << 30])
+def test_some_inputs_of_windows(opened: corpus.Corpus, windows: Windows, cache_bytes: int):
+    every = Windows(opened, windows.index, INPUTS, cache_bytes)
+    some = every.of(["pose", "acc"])
+    assert list(some.inputs) == [key for key in INPUTS if key in ("pose", "acc")]
+    got, whole = some.tensors([1, 2]), every.tensors([1, 2])
+    assert same(got, {k: x for k, x in whole.items() if k.removesuffix(".missing") in some.inputs})
+    assert list(every.inputs) == list(INPUTS)
+
+
 # ------------------------------------------------------------------------------------------------ joint spaces
 def test_a_sampler_says_what_shows_the_same(still: Windows):
     rows, same = np.array([3, 5, 9]), np.array([7, -1, 7])

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -247,3 +248,47 @@ def test_words_of_the_other_method_are_named(tmp_path: Path, more: str, said: st
     head, _, tables = more.partition("\n") if more.startswith("method") else ("", "", more)
     with pytest.raises(ValueError, match=said):
         Recipe.load(written(tmp_path, f"{head}\n{SMALL}\n{tables}\n"))
+
+
+# ------------------------------------------------------------------------------------------------ many inputs at once
+SENSORS = "[inputs.sensors]\nmodality = 'imu'\nsamples = 96\nslots = 12\n"
+
+
+def test_lists_of_places_and_quantities_are_an_input_for_each_pair(tmp_path: Path):
+    listed = f"{SENSORS}placement = ['head', 'left_foot']\nquantity = ['acc', 'gyro']\n"
+    recipe = Recipe.load(written(tmp_path, f"name = 'x'\n{listed}"))
+    assert recipe.inputs == {
+        f"{p}_{q}": SensorInput(q, samples=96, slots=12, placement=p)
+        for p in ("head", "left_foot")
+        for q in ("acc", "gyro")
+    }
+    assert list(recipe.inputs) == ["head_acc", "head_gyro", "left_foot_acc", "left_foot_gyro"]
+    assert Recipe.from_dict(recipe.to_dict()) == recipe
+    one = Recipe.load(written(tmp_path, f"name = 'x'\n{SENSORS}placement = ['head']\nquantity = 'acc'\n"))
+    assert list(one.inputs) == ["head_acc"]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("placement = []\nquantity = 'acc'", r"placement must be names, each once, given \[\]"),
+        ("placement = ['head', 'head']\nquantity = 'acc'", r"placement must be names, each once"),
+        ("placement = ['head', 3]\nquantity = 'acc'", r"placement must be names, each once"),
+        ("quantity = ['acc', 'gyro']", r"a list of quantity needs placement and quantity"),
+        ("placement = ['head']", r"a list of placement needs placement and quantity"),
+        ("placement = ['head']\nquantity = ['acc', 'gyr']", r"quantity must be one of acc, gyro.*'gyr'"),
+        ("placement = ['head']\nquantity = 'acc'\nrate = 3", r"unknown rate"),
+        ("placement = ['head']\nquantity = 'acc'\n[inputs.head_acc]\nmodality = 'imu'", r"'head_acc' already"),
+    ],
+)
+def test_wrong_lists_are_named(tmp_path: Path, more: str, said: str):
+    with pytest.raises(ValueError, match=r"recipe\.toml.*" + said):
+        Recipe.load(written(tmp_path, f"name = 'x'\n{SENSORS}{more}\n"))
+
+
+def test_later_words_are_told_only_where_they_are_used():
+    plain = MUJO.to_dict()
+    assert not {"places", "one_quantity"} & set(plain["augment"])
+    assert "placed" not in plain["model"]
+    used = replace(MUJO, augment=Augment(places=4, one_quantity=0.1), model=replace(MUJO.model, placed=False))
+    assert Recipe.from_dict(used.to_dict()) == used

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,19 @@ def slots(inputs: Mapping[str, Input]) -> list[Slot]:
         )
         for key, spec in inputs.items()
     ]
+
+
+def worn(corpus: Corpus, inputs: Mapping[str, Input]) -> dict[str, Input]:
+    """``inputs`` without the sensors at places where nobody in the corpus wears any: windows of these are small, and a
+    joint space spends nothing on the others. All of them where nothing would be left.
+    """
+    there = {(s.contract.quantity, s.contract.placement) for entry in corpus.entries for s in entry.streams}
+    kept = {
+        key: spec
+        for key, spec in inputs.items()
+        if not (isinstance(spec, SensorInput) and spec.placement) or (spec.quantity, spec.placement) in there
+    }
+    return kept or dict(inputs)
 
 
 def cut(corpus: Corpus, ids: Iterable[str], recipe: Recipe) -> WindowIndex:
@@ -67,6 +81,15 @@ class Windows:
 
     def __len__(self) -> int:
         return len(self.index)
+
+    def of(self, keys: Iterable[str]) -> Windows:
+        """The same windows with the inputs ``keys`` alone; what is in memory is shared."""
+        kept, out = set(keys), copy(self)
+        out.inputs = {key: spec for key, spec in self.inputs.items() if key in kept}
+        out.asked = tuple(slot for slot in self.asked if slot.key in kept)
+        if self._cache is not None:
+            out._cache = {k: x for k, x in self._cache.items() if k.removesuffix(".missing") in kept}
+        return out
 
     def tensors(self, rows: Sequence[int] | np.ndarray[Any, Any] | Tensor) -> dict[str, Tensor]:
         """The windows of ``rows``, video with ``SPARE`` times its frames."""
@@ -125,10 +148,12 @@ def augmented(
     What is worn in one place (``SensorInput.placement``; none: all) is turned alike, accelerometer and gyroscope.
 
     A sample that was read, in part or whole, from a missing one is missing. Orientations are not turned: angles and
-    quaternions are no vectors.
+    quaternions are no vectors. Sensors that ``how`` leaves out (``places``, ``one_quantity``) do not come back.
     """
     out = dict(batch)
-    n = len(next(iter(batch.values())))
+    for key in _left_out([key for key in inputs if key in out], inputs, how, generator):
+        del out[key], out[f"{key}.missing"]
+    n = len(next(iter(out.values())))
     time = aug.random_time(n, generator, how.warp, how.crop)
     places = dict.fromkeys(spec.placement if isinstance(spec, SensorInput) else "" for spec in inputs.values())
     mounting = {place: aug.random_rotations(n, how.rotation_deg, generator) for place in places}
@@ -151,6 +176,23 @@ def augmented(
         gone_all = gone.view(*gone.shape, *([1] * (x.dim() - 2)))
         out[key], out[f"{key}.missing"] = x.masked_fill(gone_all, 0.0), gone
     return out
+
+
+def _left_out(keys: Sequence[str], inputs: Mapping[str, Input], how: Augment, generator: torch.Generator) -> list[str]:
+    """The sensors that a batch does without: those of all but a few places, and of all but one quantity."""
+    sensors = {key: spec for key in keys if isinstance(spec := inputs[key], SensorInput)}
+    kept = set(sensors)
+    places = list(dict.fromkeys(spec.placement for spec in sensors.values()))
+    if how.places > 0 and len(places) > 1:
+        number = 1 + int(torch.randint(min(how.places, len(places)), (), generator=generator))
+        chosen = {places[i] for i in torch.randperm(len(places), generator=generator)[:number].tolist()}
+        kept = {key for key in kept if sensors[key].placement in chosen}
+    if how.one_quantity > 0:
+        alone, which = torch.rand(2, generator=generator).tolist()
+        kinds = list(dict.fromkeys(sensors[key].quantity for key in sensors if key in kept))
+        if alone < how.one_quantity and kinds:
+            kept = {key for key in kept if sensors[key].quantity == kinds[int(which * len(kinds))]}
+    return [key for key in sensors if key not in kept]
 
 
 def episodes(

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from kinjo import corpus
-from kinjo.batches import Windows, slots
+from kinjo.batches import Windows, slots, worn
 from kinjo.corpus import Corpus, Slot, VideoSize, sliding_windows
 from kinjo.encoders import Input, VideoInput
 from kinjo.joint import embed_text
@@ -138,7 +138,8 @@ class Finder:
         if self.stretched:
             ends = np.array([entry.end_s for entry in store.entries])
             index = replace(index, end_s=np.minimum(index.end_s, ends[index.recording]))
-        return Windows(store, index, self.inputs, 0, asked=self.slots)
+        inputs = worn(store, self.inputs)
+        return Windows(store, index, inputs, 0, asked=[slot for slot in self.slots if slot.key in inputs])
 
     def _blocks(self, windows: Windows, home: Path, progress: bool) -> dict[str, list[NDArray[np.floating[Any]]]]:
         """modality -> blocks, read from ``home``, where what is not there yet is computed and kept."""
@@ -175,7 +176,7 @@ class Finder:
         for k, batch in enumerate(given(self.space, windows, rows, BATCH, None)):
             span = slice(k * BATCH, k * BATCH + BATCH)
             for modality, z in self.space.embed(batch).items():
-                keys = [slot.key for slot in self.slots if slot.modality == modality]
+                keys = [slot.key for slot in self.slots if slot.modality == modality and slot.key in batch]
                 share = torch.stack([1.0 - batch[f"{key}.missing"].float().mean(1) for key in keys]).amax(0)
                 out[modality][span] = np.where((share.cpu().numpy() >= least[span])[:, None], z.cpu().numpy(), 0.0)
             if at is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,20 @@ NEAR_S = 10.0
 @dataclass(frozen=True)
 class Source:
     """Windows to pre-train on: which ``rows``, with what ``share`` of the batches, and whether their labels may be read
-    as sentences (``text``) or as classes (``labels``)."""
+    as sentences (``text``) or as classes (``labels``). ``same``: labels that are another source's by another name.
+    """
 
     windows: Windows
     rows: NDArray[np.intp]
     share: float = 1.0
     text: bool = False
     labels: bool = False
+    same: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def classes(self) -> list[str]:
+        """The class of each of ``rows``; "" is NULL."""
+        return [self.same.get(name, name) for name in self.names]
 
     @property
     def names(self) -> list[str]:
@@ -112,13 +119,13 @@ def pretrain(
             "with one alone add another objective to [objective] weights, such as views or masked"
         )
     meta: dict[str, Any] = {"recipe": recipe.to_dict(), "windows": [learn.digest(s.windows, s.rows) for s in sources]}
-    meta["sources"] = [[s.share, s.text, s.labels, near_s] for s in sources]
+    meta["sources"] = [[s.share, s.text, s.labels, near_s, *([dict(s.same)] if s.same else [])] for s in sources]
     if init is not None:
         taken = initialise_from(model, init)
         meta["init"] = hashlib.sha256(init.read_bytes()).hexdigest()
         facts |= {"init": init.name, "init_sha256": meta["init"], "init_taken": len(taken)}
     bank = Bank()
-    classes = sorted({name for s in sources if s.labels for name in s.names if name})
+    classes = sorted({name for s in sources if s.labels for name in s.classes if name})
     draws = [_draw(recipe, s, bank, classes, near_s) for s in sources]
     task = mujo.Pretrain(
         model, recipe.objective, torch.Generator().manual_seed(seed),
@@ -144,10 +151,10 @@ def _draw(recipe: Recipe, source: Source, bank: Bank, classes: Sequence[str], ne
         captions = [said[pair] if there else () for pair, there in zip(pairs, where.tolist(), strict=True)]
     if source.labels:
         place = {name: i for i, name in enumerate(classes)}
-        numbers = np.array([place.get(name, -1) for name in names])
+        numbers = np.array([place.get(name, -1) for name in source.classes])
     # an activity twice in a batch is no negative of itself: by its class where that may be read, else by its captions
     told_of = captions or [()] * len(names)
-    shown = [name if source.labels and name else said for name, said in zip(names, told_of, strict=True)]
+    shown = [name if source.labels and name else said for name, said in zip(source.classes, told_of, strict=True)]
     kinds = {what: i for i, what in enumerate(dict.fromkeys(filter(None, shown)))}
     same = np.array([kinds.get(what, -1) for what in shown]) if kinds else None
     near = near_s if recipe.objective.wants("views") else None
@@ -203,10 +210,12 @@ def save(model: torch.nn.Module, recipe: Recipe, path: Path, sources: Sequence[S
 
 
 def joined(contracts: Sequence[Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:
-    """The contracts of several sources as one: all that occurs in any, spans from the lowest to the highest."""
+    """The contracts of several sources, which may have inputs of their own, as one: all that occurs in any, spans from
+    the lowest to the highest.
+    """
     out: dict[str, dict[str, Any]] = {}
-    for key in contracts[0]:
-        every = [c[key] for c in contracts]
+    for key in dict.fromkeys(key for c in contracts for key in c):
+        every = [c[key] for c in contracts if key in c]
         out[key] = dict(every[0])
         for name in ("gravity", "skeleton", "placements"):
             out[key][name] = sorted({value for c in every for value in c[name]})

@@ -100,7 +100,7 @@ def check_contracts(trained: Mapping[str, Mapping[str, Any]], windows: Windows) 
     """
     hint = "Train on such recordings, or make a corpus without them (kinjo import --modalities)."
     for key, given in contracts(windows).items():
-        known = trained[key]
+        known = trained.get(key, {"seconds": []})
         if not given["seconds"]:
             continue
         if not known["seconds"]:

@@ -38,6 +38,14 @@ class Augment:
     """Video frames moved and zoomed by up to this share."""
     mixup: float = 0.0
     """Labelled windows mixed in pairs when MuJo is fine-tuned, by shares from Beta(mixup, mixup)."""
+    places: int = 0
+    """Of sensors in several places at most so many are read in a batch, how many and which is drawn; 0: all."""
+    one_quantity: float = 0.0
+    """The share of batches in which accelerometers alone are read, or gyroscopes alone."""
+
+
+LATER = (("augment", "places", 0), ("augment", "one_quantity", 0.0), ("model", "placed", True))
+"""Words of which the default is not told: trainings that were begun before there were these go on."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,9 @@ class Recipe:
         """Plain JSON types; ``Recipe.from_dict`` is the inverse. Kept in every checkpoint."""
         out = asdict(self)
         out["model"].pop("inputs")
+        for part, name, default in LATER:
+            if out[part].get(name) == default:
+                del out[part][name]
         return out
 
     @classmethod
@@ -91,7 +102,7 @@ class Recipe:
             if not values.get(needed):
                 raise ValueError(f"{where}: '{needed}' is missing")
         given = _table(values["inputs"], f"{where}: [inputs]")
-        inputs = {key: _input(key, spec, where) for key, spec in given.items()}
+        inputs = {key: _input(key, spec, where) for key, spec in _spread(given, where).items()}
         return cls(
             name=str(values["name"]),
             inputs=inputs,
@@ -173,6 +184,30 @@ def _exact(example: Any, value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(map(_exact, example, value)) if isinstance(example, tuple) and example else tuple(value)
     return float(value) if type(example) is float else value
+
+
+def _spread(given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Inputs with a list of placements, of quantities or both, as one input for each, ``<placement>_<quantity>``."""
+    out: dict[str, Any] = {}
+    for name, values in given.items():
+        spec = _table(values, f"{where}: [inputs.{name}]")
+        listed = [word for word in ("placement", "quantity") if isinstance(spec.get(word), list | tuple)]
+        for word in listed:
+            each = spec[word]
+            if not each or len(set(map(str, each))) < len(each) or not all(isinstance(x, str) and x for x in each):
+                raise ValueError(f"{where}: [inputs.{name}]: {word} must be names, each once, given {each!r}")
+        if listed and not (spec.get("placement") and spec.get("quantity")):
+            raise ValueError(f"{where}: [inputs.{name}]: a list of {listed[0]} needs placement and quantity")
+        pairs = [(p, q) for p in _each(spec.get("placement")) for q in _each(spec.get("quantity"))]
+        made = {f"{p}_{q}": {**spec, "placement": p, "quantity": q} for p, q in pairs} if listed else {name: values}
+        if double := sorted(set(made) & set(out)):
+            raise ValueError(f"{where}: [inputs.{name}]: there is an input '{double[0]}' already")
+        out |= made
+    return out
+
+
+def _each(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def _input(key: str, values: Any, where: str) -> Input:

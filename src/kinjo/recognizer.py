@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from kinjo import joint, rhythms
-from kinjo.batches import Windows, cut, slots
+from kinjo.batches import Windows, cut, slots, worn
 from kinjo.classes import JOINT, NULL, Classes, calibrated, learnt, worded
 from kinjo.corpus import Corpus
 from kinjo.datasets.sentences import sentences
@@ -41,7 +41,7 @@ from kinjo.methods import mujo
 from kinjo.nn import checkpoint
 from kinjo.recipe import Recipe
 from kinjo.recording import Recording
-from kinjo.runtime import Embed, Model
+from kinjo.runtime import Embed, Model, shipped
 from kinjo.search import Index, Moment, Query
 from kinjo.timeline import Timeline
 
@@ -68,9 +68,11 @@ class Recognizer(Model):
     finder: Finder | None = None
 
     @classmethod
-    def load(cls, path: Path | str) -> Recognizer:
-        """The recognizer in a checkpoint that ``save`` wrote. ``CheckpointError`` for a joint space without classes."""
-        model, recipe, header = _opened(path := Path(path))
+    def load(cls, path: Path | str | None = None) -> Recognizer:
+        """The recognizer in a checkpoint that ``save`` wrote; without a path kinjo-base, which ships (``ModelError``
+        where it does not). ``CheckpointError`` for a joint space without classes.
+        """
+        model, recipe, header = _opened(path := shipped(".safetensors") if path is None else Path(path))
         told = header.get("recognise")
         if told is None:
             raise checkpoint.CheckpointError(
@@ -240,17 +242,42 @@ def learn(
     made-up ones say; they tell how movements differ, so that one example tells more. ``ValueError`` where train or
     validation lack two labels or windows.
     """
-    model, recipe, header = _opened(path)
-    x, labels = _vectors(model, recipe, store, known := list(train))
-    y, chosen_labels = _vectors(model, recipe, store, chosen := list(validation))
+    return learn_all(path, [(store, list(train), list(validation))], others=others)
+
+
+def learn_all(
+    path: Path, parts: Sequence[tuple[Corpus, Sequence[str], Sequence[str]]],
+    *, others: Sequence[tuple[Corpus, Iterable[str]]] = (), same: Mapping[str, str] | None = None,
+    spans: int | None = None,
+) -> Recognizer:  # fmt: skip
+    """As ``learn``, of several corpora, each with its recordings for training and for validation.
+
+    ``same``: labels that are called otherwise in another corpus. ``spans``: so many parts, from the first, are
+    recordings in which one activity follows another; how scores become spans, and rhythms, are learnt from these.
+    """
+    (model, recipe, header), same = _opened(path), dict(same or {})
+    x, labels = _joined([_vectors(model, recipe, store, train) for store, train, _ in parts], same)
+    y, chosen_labels = _joined([_vectors(model, recipe, store, chosen) for store, _, chosen in parts], same)
     if not len(labels) or not len(chosen_labels):
         raise ValueError("no windows to learn classes from: recordings of training and of validation are needed")
     spaces = learnt(*_with(x, labels, [_vectors(model, recipe, *other) for other in others])).only(set(labels))
-    classes = calibrated(worded(spaces, _sentences(model, store, set(labels))), y, chosen_labels)
+    classes = calibrated(worded(spaces, _sentences(model, [p[0] for p in parts], set(labels), same)), y, chosen_labels)
     made = _made(model, recipe, header, classes, Smoothing())
-    made.smoothing = _smoothing(made, [store.recording(id) for id in chosen])
-    made.rhythms = rhythms.learn_rhythms((store.recording(id) for id in known), made.plan)
+    made.smoothing = _smoothing(made, (store.recording(id) for store, _, ids in parts[:spans] for id in ids), same)
+    counted = (store.recording(id) for store, ids, _ in parts[:spans] for id in ids)
+    made.rhythms = rhythms.learn_rhythms(counted, made.plan)
     return made
+
+
+def _joined(
+    parts: Sequence[tuple[dict[str, NDArray[np.float32]], NDArray[np.str_]]], same: Mapping[str, str]
+) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.str_]]:
+    """Vectors and labels of several corpora, labels by their common names."""
+    some = [(x, labels) for x, labels in parts if len(labels)]
+    if not some:
+        return {}, np.zeros(0, str)
+    vectors = {space: np.concatenate([x[space] for x, _ in some]) for space in some[0][0]}
+    return vectors, np.array([same.get(name, name) for _, labels in some for name in labels.tolist()])
 
 
 def _vectors(
@@ -258,7 +285,7 @@ def _vectors(
 ) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.str_]]:
     """Vectors in each space and labels of the windows of recordings; windows that lack everything are left out."""
     inputs = {key: spec for key, spec in recipe.inputs.items() if not isinstance(spec, VideoInput)}
-    windows = Windows(store, cut(store, ids, recipe), inputs)
+    windows = Windows(store, cut(store, ids, recipe), worn(store, inputs))
     with torch.inference_mode():
         parts = [vectors(model, batch) for batch in given(model, windows, None, 256, None)]
     if not parts:
@@ -281,10 +308,16 @@ def _with(
     return joined, np.concatenate([names for _, names in every])
 
 
-def _sentences(model: mujo.MuJo, store: Corpus, labels: Iterable[str]) -> dict[str, NDArray[np.float32]]:
+def _sentences(
+    model: mujo.MuJo, stores: Sequence[Corpus], labels: Collection[str], same: Mapping[str, str]
+) -> dict[str, NDArray[np.float32]]:
     """What is said of each label, in the joint space; empty where the model has learnt no words."""
-    datasets = [s for s in dict.fromkeys(str(s).split(":")[0] for s in store.table.sources) if s]
-    said = {name: [s for d in datasets for s in sentences(d, name)] for name in labels if name}
+    said: dict[str, list[str]] = {}
+    for store in stores:
+        datasets = [s for s in dict.fromkeys(str(s).split(":")[0] for s in store.table.sources) if s]
+        told = sorted({name for names in store.table.labels for name in names if same.get(name, name) in labels})
+        for name, dataset in product(told, datasets):
+            said.setdefault(same.get(name, name), []).extend(sentences(dataset, name))
     whole = embed_text(model, [s for group in said.values() for s in group]) if any(said.values()) else None
     out, at = {}, 0
     for name, group in said.items():
@@ -294,11 +327,12 @@ def _sentences(model: mujo.MuJo, store: Corpus, labels: Iterable[str]) -> dict[s
     return out
 
 
-def _smoothing(model: Model, recordings: Iterable[Any]) -> Smoothing:
+def _smoothing(model: Model, recordings: Iterable[Any], same: Mapping[str, str]) -> Smoothing:
     """Of ``SMOOTHINGS`` the one whose spans match those of the recordings best."""
     pairs = []
     for recording in recordings:
-        truth = Timeline.from_segments([s for s in recording.segments if s.label])
+        named = [replace(s, label=same.get(s.label, s.label)) for s in recording.segments if s.label]
+        truth = Timeline.from_segments(named)
         pairs.append((model.recognize(recording), truth))
 
     def f1(how: Smoothing) -> float:

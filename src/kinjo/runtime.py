@@ -38,6 +38,8 @@ FORMAT = 2
 """Of the profile file."""
 ONNX_FORMAT = 1
 """Of the metadata in an exported model."""
+WEIGHTS, BASE = Path(__file__).with_name("weights"), "kinjo-base"
+"""Where the package keeps kinjo-base, the model that ships: ``.safetensors``, ``.onnx``, and what they were made of."""
 LEAST_SHARE = 0.5
 """An example has to fill this share of a window."""
 
@@ -211,8 +213,21 @@ class Model:
 
 
 # ------------------------------------------------------------------------------------------------ exported models
-def load(path: Path | str, *, threads: int = 1) -> Model:
-    """The model that ``kinjo export`` wrote, by ONNX Runtime with ``threads``. ``ModelError`` for any other file."""
+def shipped(suffix: str) -> Path:
+    """The file of kinjo-base with this suffix. ``ModelError`` where this kinjo came without it."""
+    path = WEIGHTS / f"{BASE}{suffix}"
+    if not path.is_file():
+        raise ModelError(
+            f"this kinjo came without kinjo-base ({path.name}): name a model, or make it: make base DATA=folder SHIP=1"
+        )
+    return path
+
+
+def load(path: Path | str | None = None, *, threads: int = 1) -> Model:
+    """The model that ``kinjo export`` wrote, by ONNX Runtime with ``threads``; without a path kinjo-base, which ships.
+    ``ModelError`` for any other file.
+    """
+    path = shipped(".onnx") if path is None else path
     try:
         import onnxruntime as ort
     except ImportError as error:

@@ -25,9 +25,9 @@ from _mujo import (
     windows,
     without,
 )
-from kinjo.encoders import text
+from kinjo.encoders import Input, SensorInput, text
 from kinjo.losses import contrastive
-from kinjo.methods.mujo import OBJECTIVES, Config, MuJo, Objective, Pretrain, Sentences, between_views, dropped
+from kinjo.methods.mujo import OBJECTIVES, Config, MuJo, Objective, Pretrain, Sentences, dropped
 from kinjo.train import Schedule, fit, step_generator
 
 SUBSETS = [set(s) for s in chain.from_iterable(combinations(MODALITIES, n) for n in (1, 2, 3))]
@@ -290,6 +290,24 @@ def test_every_weighting_and_schedule_trains(weighting: Any, schedule: Any, tmp_
     assert not learnt or any(bool(x != 0) for x in learnt.values())
 
 
+def test_masked_modelling_reads_the_places_of_the_batch_alone():
+    """What a batch lacks is not in its tokens; those that are there keep their positions."""
+    places = ("head", "left_foot", "right_foot")
+    net: dict[str, Input] = {p: SensorInput("acc", samples=32, slots=4, placement=p) for p in places}
+    learning, batch = task(model(inputs=net), Objective({"masked": 1.0})), windows(inputs=net)
+    lengths = []
+    assert learning.masked is not None
+    learning.masked.decoder.register_forward_pre_hook(lambda _, given: lengths.append(given[0].shape[1]))
+    assert set(learning(batch, seeded())) == {f"masked_{p}" for p in net}
+    some = {key: x for key, x in batch.items() if not key.startswith("head")}
+    losses = learning(some, seeded())
+    assert set(losses) == {"masked_left_foot", "masked_right_foot"}
+    assert lengths == [12, 8]
+    sum(losses.values()).backward()  # type: ignore[union-attr]
+    touched = {p: any(w.grad is not None and w.grad.any() for w in learning.masked.values[p].parameters()) for p in net}
+    assert touched == {"head": False, "left_foot": True, "right_foot": True}
+
+
 def test_surgery_on_one_loss_is_its_gradient():
     net = {"acc": INPUTS["acc"]}
     one, two = (task(model(inputs=net), Objective({"masked": 1.0}, w)) for w in ("fixed", "pcgrad"))  # type: ignore[arg-type]
@@ -363,7 +381,7 @@ def test_views_are_rows_of_the_two_halves():
     gone = torch.tensor([False, True, False, False, False, False])
     scale = torch.tensor(5.0)
     kept = contrastive.info_nce(z[[0, 2]], z[[3, 5]], scale)
-    torch.testing.assert_close(between_views(z, gone, scale), kept)
+    torch.testing.assert_close(contrastive.between_views(z, gone, scale), kept)
 
 
 def test_what_says_the_same_is_no_negative():

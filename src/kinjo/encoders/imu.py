@@ -146,16 +146,20 @@ class ImuEncoder(nn.Module):
         n = self.slots
         return {key: slice(u * n, (u + 1) * n) for u, keys in enumerate(self.units.values()) for key in keys}
 
+    def there(self, batch: Mapping[str, Tensor]) -> list[str]:
+        """The units that ``enter`` reads of a batch."""
+        every = isinstance(self.context, Recurrent)
+        return [unit for unit, keys in self.units.items() if every or any(key in batch for key in keys)]
+
     def enter(
         self, batch: Mapping[str, Tensor], hidden: Bool[Tensor, "batch tokens"] | None = None, *, placed: bool = True
     ) -> Entered:
         """Tokens before the context, nothing of ``hidden`` ones read. ``placed`` False: placements as if never seen.
 
-        Units of which the batch has no sensor are left out, but where tokens are ``hidden``, which count all, and
-        where a recurrence reads them.
+        Units of which the batch has no sensor are left out (``hidden`` counts the tokens of the others), but where a
+        recurrence reads them.
         """
-        every = hidden is not None or isinstance(self.context, Recurrent)
-        there = [(u, keys) for u, keys in self.units.items() if every or any(k in batch for k in keys)]
+        there = [(unit, self.units[unit]) for unit in self.there(batch)]
         rows, like = len(next(iter(batch.values()))), self.shared[0].joints
         total = like.new_zeros(rows, len(there), self.slots, like.shape[1])
         count = like.new_zeros(rows, len(there), self.slots)

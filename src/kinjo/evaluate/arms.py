@@ -56,8 +56,8 @@ def pretraining(
         rows = np.arange(len(windows))
         if source.get("problem"):
             rows = problem_of(source["corpus"], recipe, source["problem"]).train
-        told = {name: bool(source.get(name, False)) for name in ("text", "labels")}
-        given.append(joint.Source(windows, rows, float(source.get("share", 1.0)), **told))
+        text, labels = (bool(source.get(name, False)) for name in ("text", "labels"))
+        given.append(joint.Source(windows, rows, float(source.get("share", 1.0)), text, labels))
     start = Path(init) if init else None
     joint.pretrain(plan, given, Path(out), seed=seed, near_s=near_s, init=start, progress=False)
     return {"windows": np.array(sum(len(s.rows) for s in given))}

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinjo import joint, learn
-from kinjo.batches import Windows, cut, plain
+from kinjo.batches import Windows, cut, plain, worn
 from kinjo.corpus import NULL, Corpus
 from kinjo.datasets.sentences import sentences
 from kinjo.evaluate import robustness, zeroshot
@@ -55,7 +55,7 @@ def given(
         index = index.take(index.label_names != NULL)
     if not len(index):
         raise ValueError("no labelled window: this protocol needs recordings with labelled segments")
-    windows = Windows(corpus, index, recipe.inputs)
+    windows = Windows(corpus, index, worn(corpus, recipe.inputs))
     learn.check_contracts(header["contracts"], windows)
     labels, who, what = subjects_first(windows)
     where = np.array([str(s).split(":")[0] for s in corpus.table.sources])[index.recording]
@@ -144,7 +144,7 @@ def robust(
         hint = "leave their recordings out with --split, or fine-tune on them"
         raise ValueError(f"the model has no class {', '.join(strange)}; it has: {has}: {hint}")
     truth = np.array([classes.index(label) for label in asked.labels])
-    inputs, windows = recipe.inputs, asked.windows
+    inputs, windows = asked.windows.inputs, asked.windows
     rows = [np.arange(i, min(i + batch, len(windows))) for i in range(0, len(windows), batch)]
     import torch
     from rich.console import Console
@@ -176,7 +176,7 @@ def unseen(
             raise ValueError(
                 f"{one.root.name} and {other.root.name} share {len(shared)} recordings, {shared[0]} among them"
             )
-    every = [Windows(c, cut(c, c.recordings, recipe), recipe.inputs) for c in corpora]
+    every = [Windows(c, cut(c, c.recordings, recipe), worn(c, recipe.inputs)) for c in corpora]
     tables = []
     for k, corpus in enumerate(corpora):
         others = [joint.Source(w, np.arange(len(w)), text=True) for i, w in enumerate(every) if i != k]

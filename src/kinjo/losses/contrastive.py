@@ -111,6 +111,15 @@ def soft_targets(
     return normalised(out)
 
 
+def between_views(
+    z: Unit, missing: Rows, scale: Float[Tensor, ""], same: Int[Tensor, "rows"] | None = None
+) -> Float[Tensor, ""]:
+    """Contrast of a batch's first half with the second, its other views (SimCLR); equal ``same`` are right as well."""
+    half = len(z) // 2
+    targets = None if same is None else soft_targets(same[:half])
+    return info_nce(z[:half], z[half:], scale, missing[:half] | missing[half:], targets)
+
+
 def supervised(
     z: Unit, labels: Int[Tensor, "rows"], scale: Float[Tensor, ""], missing: Rows | None = None
 ) -> Float[Tensor, ""]:

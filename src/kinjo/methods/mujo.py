@@ -68,6 +68,8 @@ class Config:
     """A pre-trained image model (``encoders.frozen.load_vision``) in place of the tubelet transformer."""
     train_text: bool = False
     train_vision: bool = False
+    placed: bool = True
+    """False: no token says where on the body it is from."""
 
     def __post_init__(self) -> None:
         if self.dim % 16 or self.dim % self.heads or self.joint_dim < 2:
@@ -125,7 +127,7 @@ class MuJo(nn.Module):
         if not config.inputs:
             raise ValueError("MuJo needs at least one input stream")
         self.config = config
-        self.places = Places(config.dim, generator)
+        self.places = Places(config.dim, generator, told=config.placed)
         self.encoders = nn.ModuleDict({m: self._encoder(m) for m in config.modalities})
         self.sizes = {m: int(self.encoders[m].context.size) for m in config.modalities}  # type: ignore[union-attr,arg-type]
         ends = self.sizes | {"text": config.text_dim}
@@ -299,7 +301,8 @@ class Pretrain(nn.Module):
         if "contrast" in on and len(joint) > 1:
             out |= contrastive.pairwise(joint, hide, scale, targets=self._same(batch, rows))
         if "views" in on:
-            out |= {f"views_{m}": between_views(joint[m], gone[m], scale, batch.get("same")) for m in encoded}
+            alike = batch.get("same")
+            out |= {f"views_{m}": contrastive.between_views(joint[m], gone[m], scale, alike) for m in encoded}
         if "supervised" in on and label is not None:
             pool = {m: joint[m] for m in encoded}
             out["supervised"] = contrastive.supervised_over(pool, label, scale, {m: hide[m] for m in encoded})
@@ -360,18 +363,6 @@ def dropped(
     return {m: hide[:, i] for i, m in enumerate(names)}
 
 
-def between_views(
-    z: Float[Tensor, "batch joint"],
-    missing: Bool[Tensor, "batch"],
-    scale: Float[Tensor, ""],
-    same: Int[Tensor, "batch"] | None = None,
-) -> Float[Tensor, ""]:
-    """Contrast of a batch's first half with the second, its other views (SimCLR); equal ``same`` are right as well."""
-    half = len(z) // 2
-    targets = None if same is None else contrastive.soft_targets(same[:half])
-    return contrastive.info_nce(z[:half], z[half:], scale, missing[:half] | missing[half:], targets)
-
-
 class MaskedModel(nn.Module):
     """Masked modelling of each modality by itself: hidden tokens out of the encoder, a small decoder."""
 
@@ -398,9 +389,17 @@ class MaskedModel(nn.Module):
                 continue
             slots = model.config.inputs[keys[0]].slots
             mask = random_mask(len(batch[keys[0]]), slots, ratio, generator).to(batch[keys[0]].device)
-            total = max(span.stop for span in encoder.spans.values())  # type: ignore[union-attr]
-            out |= self._modality(encoder, batch, keys, self._spread(mask, modality, total))
+            where = self._where(encoder, batch)
+            out |= self._modality(encoder, batch, keys, self._spread(mask, modality, len(where)), where)
         return out
+
+    @staticmethod
+    def _where(encoder: nn.Module, batch: Batch) -> Int[Tensor, "tokens"]:
+        """Which of an encoder's tokens it reads of a batch: of sensors, those of the units that are there."""
+        if not isinstance(encoder, ImuEncoder):
+            return torch.arange(max(span.stop for span in encoder.spans.values()))  # type: ignore[union-attr]
+        units = [encoder.units[unit][0] for unit in encoder.there(batch)]
+        return torch.cat([torch.arange(encoder.spans[key].start, encoder.spans[key].stop) for key in units])
 
     def _spread(self, mask: Bool[Tensor, "batch slots"], modality: str, total: int) -> Bool[Tensor, "batch tokens"]:
         """Moments to tokens: sensors lie unit after unit, the rest slot after slot."""
@@ -408,21 +407,23 @@ class MaskedModel(nn.Module):
         return mask.repeat(1, times) if modality == "imu" else mask.repeat_interleave(times, 1)
 
     def _modality(
-        self, encoder: nn.Module, batch: Batch, keys: Sequence[str], mask: Bool[Tensor, "batch tokens"]
-    ) -> dict[str, Float[Tensor, ""]]:
+        self, encoder: nn.Module, batch: Batch, keys: Sequence[str], mask: Bool[Tensor, "batch tokens"],
+        where: Int[Tensor, "tokens"],
+    ) -> dict[str, Float[Tensor, ""]]:  # fmt: skip
         entered = encoder.enter(batch, mask)  # type: ignore[operator]
         visible, hidden = split_hidden(mask)
         seen = gather_tokens(entered.tokens + entered.position.to(entered.tokens), visible)
         gone = entered.missing.gather(1, visible)
         encoded = self.enter(encoder.context.encoder(seen, gone if bool(gone.any()) else None))  # type: ignore[union-attr,operator]
         x = torch.cat([encoded, self.hidden.to(encoded).expand(len(encoded), hidden.shape[1], -1)], 1)
-        x = x + sincos(mask.shape[1], x.shape[2]).to(x)[torch.cat([visible, hidden], 1)]
+        x = x + sincos(int(where[-1]) + 1, x.shape[2])[where].to(x)[torch.cat([visible, hidden], 1)]
         gone = F.pad(gone, (0, hidden.shape[1]))
         y = self.decoder(x, gone if bool(gone.any()) else None)[:, visible.shape[1] :]
         whole = y.new_zeros(len(y), mask.shape[1], y.shape[2]).scatter(1, hidden[:, :, None].expand_as(y), y)
         out = {}
         for key in keys:
-            spec, span = self.shared[0].config.inputs[key], encoder.spans[key]  # type: ignore[union-attr]
+            spec, first = self.shared[0].config.inputs[key], encoder.spans[key].start  # type: ignore[union-attr]
+            span = slice(at := int((where == first).nonzero()), at + spec.tokens)
             target = normalise_tokens(
                 spec.patchify(batch[key]), channels=spec.channels if spec.modality == "video" else 1
             )

@@ -15,10 +15,10 @@ class Places(nn.Module):
     """A vector per canonical joint; a placement's is the mean of the joints that it is nearest to, and a learnt rest.
 
     A placement that training never saw still has the vector of its joints. ``unknown``, and "" (withheld), have one of
-    their own.
+    their own. With ``told`` False all vectors are zero, and stay so.
     """
 
-    def __init__(self, dim: int, generator: torch.Generator) -> None:
+    def __init__(self, dim: int, generator: torch.Generator, *, told: bool = True) -> None:
         super().__init__()
         self.joints = nn.Parameter(0.02 * torch.randn(len(CANONICAL.joints), dim, generator=generator))
         self.rest = nn.Parameter(torch.zeros(len(PLACEMENTS), dim))
@@ -27,6 +27,8 @@ class Places(nn.Module):
             joints = [CANONICAL.index(joint) for joint in NEAREST_JOINTS[placement]]
             row[joints] = 1.0 / max(1, len(joints))
         self.register_buffer("nearest", nearest, persistent=False)
+        if not told:
+            self.requires_grad_(False).joints.zero_()
 
     def placement(self, name: str, *, known: bool = True) -> Float[Tensor, "dim"]:
         """Of a placement of ``body.PLACEMENTS``. With ``known`` False without the learnt rest, as if unseen."""

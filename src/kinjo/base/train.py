@@ -1,0 +1,164 @@
+"""Corpora and a recipe to a recognizer: one training of kinjo-base, or of a relation (an ablation, a baseline)."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+from kinjo import __version__, joint, recognizer
+from kinjo.base.data import NAMED, facts, set_of
+from kinjo.base.sources import SAME, Choice, Prepared, prepare, sources, split
+from kinjo.corpus import Corpus
+from kinjo.methods import mujo
+from kinjo.nn import checkpoint
+from kinjo.recipe import Recipe
+from kinjo.recognizer import Recognizer
+
+SIZES: Mapping[str, tuple[int, int]] = {"0.3": (64, 2), "1": (128, 3), "2.5": (176, 4)}
+"""Millions of parameters -> dim, depth."""
+OBJECTIVES: Mapping[str, Mapping[str, float]] = {
+    "all": {},
+    "no-masked": {"masked": 0.0},
+    "no-contrast": {"contrast": 0.0},
+    "no-classify": {"classify": 0.0},
+    "unimts": {"classify": 0.0, "masked": 0.0, "contrast": 1.0},
+}
+"""Name -> weights in place of the recipe's; ``unimts``: IMU and words alone, only equal sentences being positives."""
+KNOWN = tuple(name for name in NAMED if name != "cmu")
+"""Sets whose labels the model knows when it is loaded: CMU's are of whole trials."""
+MOST = 400
+"""Recordings of a corpus from which classes are learnt: evenly picked."""
+TIMED = 12
+"""Steps by which the speed of a machine is measured, the first quarter not counted."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What an ablation changes: the size, degrees by which sensors are turned (None: the recipe's), whether tokens say
+    where they are from, and the objectives.
+    """
+
+    size: str = "1"
+    rotation_deg: float | None = None
+    placed: bool = True
+    objective: Literal["all", "no-masked", "no-contrast", "no-classify", "unimts"] = "all"
+
+    @property
+    def name(self) -> str:
+        """For folders."""
+        parts = [self.size, self.objective]
+        parts += [] if self.rotation_deg is None else [f"turn{self.rotation_deg:g}"]
+        return "-".join(parts + ([] if self.placed else ["nowhere"]))
+
+    def of(self, recipe: Recipe, steps: int | None = None) -> Recipe:
+        """The recipe with these changes, and ``steps`` of pre-training. ``ValueError`` for names that are not known."""
+        if self.size not in SIZES or self.objective not in OBJECTIVES:
+            raise ValueError(f"sizes: {', '.join(SIZES)}; objectives: {', '.join(OBJECTIVES)}; given {self}")
+        assert isinstance(recipe.model, mujo.Config)
+        dim, depth = SIZES[self.size]
+        weights = {n: w for n, w in {**recipe.objective.weights, **OBJECTIVES[self.objective]}.items() if w > 0}
+        objective = replace(recipe.objective, weights=weights)
+        if self.objective == "unimts":
+            objective = replace(objective, synonyms=1.0)
+        turn = recipe.augment.rotation_deg if self.rotation_deg is None else self.rotation_deg
+        plan = recipe.pretrain
+        if steps is not None:
+            plan = replace(plan, steps=steps, warmup_steps=min(plan.warmup_steps, max(1, steps // 10)))
+        model = replace(recipe.model, dim=dim, depth=depth, placed=self.placed)
+        return replace(
+            recipe, model=model, objective=objective, pretrain=plan, augment=replace(recipe.augment, rotation_deg=turn)
+        )
+
+
+def space(
+    recipe: Recipe, prepared: Prepared, choice: Choice, out: Path, *,
+    minutes: float | None = None, seed: int = 0, progress: bool = True, provenance: Mapping[str, Any] | None = None,
+) -> Path:  # fmt: skip
+    """The joint space of a choice in ``out``, resumed where it was stopped; its checkpoint.
+
+    ``minutes``: as many steps as this machine makes in that time, measured once and kept in ``out/steps.json``.
+    """
+    given = sources(prepared, choice)
+    if minutes is not None:
+        steps = _steps(recipe, given, out, minutes)
+        recipe = replace(recipe, pretrain=replace(recipe.pretrain, steps=steps))
+    told = {"choice": choice.name, **(provenance or {})}
+    joint.pretrain(recipe, given, out, seed=seed, progress=progress, provenance=told)
+    return out / "model.safetensors"
+
+
+def _steps(recipe: Recipe, given: list[joint.Source], out: Path, minutes: float) -> int:
+    kept = out / "steps.json"
+    if kept.is_file():
+        return int(json.loads(kept.read_text())["steps"])
+    per_second = speed(recipe, given)
+    out.mkdir(parents=True, exist_ok=True)
+    steps = max(1, int(60 * minutes * per_second))
+    kept.write_text(json.dumps({"steps": steps, "minutes": minutes, "steps_per_s": round(per_second, 3)}))
+    return steps
+
+
+def speed(recipe: Recipe, given: list[joint.Source], steps: int = TIMED) -> float:
+    """Steps of training in a second on this machine, by a training that is thrown away."""
+
+    def timed(number: int) -> float:
+        plan = replace(recipe.pretrain, steps=number, warmup_steps=0, save_every_s=1e9)
+        with TemporaryDirectory() as folder:
+            start = time.perf_counter()
+            joint.pretrain(replace(recipe, pretrain=plan), given, Path(folder), progress=False)
+            return time.perf_counter() - start
+
+    few = max(1, steps // 4)
+    timed(few)  # sentences are embedded, and kept
+    return (steps - few) / max(timed(steps) - timed(few), 1e-3)
+
+
+def taught(path: Path, stores: Mapping[str, Corpus], choice: Choice) -> Recognizer:
+    """The recognizer of a joint space: classes of the named sets it saw; made-up ones tell how movements differ."""
+    seen = {name: store for name, store in stores.items() if choice.sees(set_of(name))}
+    parts, spans = [], 0
+    for known in KNOWN:  # the gym first: there one activity follows another
+        for name, store in seen.items():
+            if set_of(name) == known:
+                train, validation = split(store, known)
+                parts.append((store, some(train), some(validation, MOST // 4)))
+                spans += known == "gym"
+    if not parts:
+        raise ValueError(f"no set with words to learn classes from: {choice}")
+    others = [(store, some(store.recordings)) for name, store in seen.items() if set_of(name) == "made_up"]
+    return recognizer.learn_all(path, parts, others=others, same=SAME, spans=spans or None)
+
+
+def some(ids: Iterable[str], most: int = MOST) -> list[str]:
+    """At most so many, evenly picked."""
+    every = list(ids)
+    return every[:: -(-len(every) // most)] if every else []
+
+
+def train(
+    recipe: Recipe, stores: Mapping[str, Corpus], out: Path, *, choice: Choice | None = None,
+    minutes: float | None = None, seed: int = 0, progress: bool = True, command: str = "",
+) -> Path:  # fmt: skip
+    """``out/kinjo-base.safetensors``: the joint space and what it knows, with provenance. Done already: that."""
+    choice, made = choice or Choice(), out / "kinjo-base.safetensors"
+    told = {"data": facts(dict(stores)), "kinjo": __version__, "command": command, "validation_subjects": "1 in 8"}
+    path = space(
+        recipe, prepare(stores, recipe), choice, out / "space", minutes=minutes, seed=seed, progress=progress,
+        provenance=told,
+    )  # fmt: skip
+    if not _made_of(made, path):
+        recognizer.save(taught(path, stores, choice), path, made)
+    return made
+
+
+def _made_of(made: Path, path: Path) -> bool:
+    """Whether a recognizer is there, and of this joint space and data."""
+    if not made.is_file():
+        return False
+    (one, told), (other, wanted) = checkpoint.load(made), checkpoint.load(path)
+    return told.get("data") == wanted.get("data") and recognizer.fingerprint(one) == recognizer.fingerprint(other)
