@@ -180,7 +180,7 @@ def asked(
 
 
 def thinned(found: Asked, most: int, seed: int = 0) -> Asked:
-    """At most so many windows, of each class and subject as evenly as they come."""
+    """At most so many windows, drawn at random."""
     if len(found.labels) <= most:
         return found
     return found.take(np.sort(np.random.default_rng(seed).permutation(len(found.labels))[:most]))

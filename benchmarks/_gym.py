@@ -7,7 +7,6 @@ from itertools import chain
 
 from _tools import ROOT
 from kinjo import corpus
-from kinjo.base.data import kept
 from kinjo.datasets import gym
 from kinjo.recording import Recording
 from kinjo.sensors import PHONE_IN_POCKET
@@ -27,4 +26,4 @@ def pocket(clips: int = 1440, people: int = 400) -> corpus.Corpus:
         return chain(*each)
 
     origin = f"gym, {clips} clips of {people} people, a phone in either pocket, seeds 10 and 11"
-    return kept(ROOT / ".bench" / "gym-pocket", origin, made)
+    return corpus.kept(ROOT / ".bench" / "gym-pocket", origin, made)

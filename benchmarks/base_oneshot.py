@@ -31,12 +31,9 @@ def space_of(bench: Bench, choice: Choice) -> Classes:
 
 def entered(classes: Classes, vectors: dict[str, NDArray[np.float32]]) -> NDArray[np.float64]:
     """Windows where one example is worth most: axes along which classes differ, in parts of what differs within."""
-    parts = []
-    for name in ("imu",):
-        one = classes.spaces[name]
-        between = np.maximum(one.spread - 1.0, 0.0)
-        parts.append(one.enter(vectors[name]) * np.sqrt(between / (between + 2.0)))
-    return np.concatenate(parts, 1)
+    space = classes.spaces["imu"]
+    between = np.maximum(space.spread - 1.0, 0.0)
+    return space.enter(vectors["imu"]) * np.sqrt(between / (between + 2.0))
 
 
 def episodes(found: Asked, number: int, way: int | None = None) -> fewshot.Episodes:

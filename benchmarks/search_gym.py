@@ -52,8 +52,8 @@ def session(person: int, seconds: float) -> Recording:
 
 
 def sessions(people: Sequence[int], seconds: float) -> Corpus:
-    made = (session(p, seconds) for p in people)
-    return corpus.write(made, WORK / f"people-{people[0]}", origin=f"gym, pose and a watch, {people}, {seconds} s")
+    origin = f"gym, pose and a watch, {people}, {seconds} s"
+    return corpus.kept(WORK / f"people-{people[0]}", origin, lambda: (session(p, seconds) for p in people))
 
 
 def recipe() -> Recipe:

@@ -15,7 +15,6 @@ import numpy as np
 
 from _tools import RESULTS, ROOT
 from kinjo import corpus, joint, recognizer
-from kinjo.base.data import kept
 from kinjo.batches import Windows, cut
 from kinjo.datasets import gym
 from kinjo.encoders import SensorInput
@@ -73,7 +72,9 @@ def made_up() -> corpus.Corpus:
             drawn = np.random.default_rng([7, number]).choice(MADE_UP, AT_ONCE, replace=False)
             yield session(MAKING_UP + number, tuple(f"made-up {i}" for i in drawn), 120.0)
 
-    return kept(WORK / f"made-up-{MADE_UP}-{SESSIONS_OF_THEM}", f"gym made-up {MADE_UP} {SESSIONS_OF_THEM}", made)
+    return corpus.kept(
+        WORK / f"made-up-{MADE_UP}-{SESSIONS_OF_THEM}", f"gym made-up {MADE_UP} {SESSIONS_OF_THEM}", made
+    )
 
 
 def trained(held: str, people: int, steps: int, seed: int) -> Model:
@@ -85,7 +86,7 @@ def trained(held: str, people: int, steps: int, seed: int) -> Model:
         yield from (session(p, names, 120.0) for p in range(TRAINING, TRAINING + people))
         yield from (session(p, names, 300.0) for p in range(VALIDATION, VALIDATION + 24))
 
-    store = kept(WORK / f"{held}-{people}", f"gym, {people} people, without {HELD[held]}", made)
+    store = corpus.kept(WORK / f"{held}-{people}", f"gym, {people} people, without {HELD[held]}", made)
     strange, how, out = made_up(), recipe(steps), WORK / f"run-{held}-{people}-{steps}-{seed}"
     train, validation = store.recordings[:people], store.recordings[people:]
     every = [Windows(s, cut(s, ids, how), how.inputs) for s, ids in ((store, train), (strange, strange.recordings))]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinjo.classes import JOINT, NULL, Classes, calibrated, learnt, worded
+from kinjo.classes import JOINT, NULL, Classes, Space, calibrated, learnt, worded
 
 D = 12
 CENTRES = np.random.default_rng(7).normal(0, 1, (9, D)) * np.r_[np.ones(6), np.full(6, 0.05)]
@@ -49,6 +49,41 @@ def test_confidence_is_to_be_believed(classes: Classes):
     p = classes.probabilities(x)
     right = np.array(classes.named)[p.argmax(1)] == labels
     assert abs(p.max(1).mean() - right.mean()) < 0.1
+
+
+def test_one_example_is_asked_by_its_predictive_density():
+    """Against the definition: the class' mean integrated out, given the example, on a grid along each axis."""
+    rng = np.random.default_rng(0)
+    spread = np.array([9.0, 2.5, 1.0])
+    space = Space(np.zeros(3), np.eye(3), spread, temperature=2.0, prior=0.5)
+    z, example = rng.normal(0, 2, (5, 3)), rng.normal(0, 2, 3)
+
+    def normal(x: np.ndarray, mean: np.ndarray | float, variance: float) -> np.ndarray:
+        return np.exp(-0.5 * (x - mean) ** 2 / variance) / np.sqrt(2 * np.pi * variance)
+
+    mean = np.linspace(-30, 30, 60001)
+    for examples in (0.5, 1.0, 4.0):
+        total = np.zeros(5)
+        for axis, between in enumerate(spread - 1.0):
+            known = normal(z[:, axis], 0.0, 1.0 + between)
+            if between == 0:  # classes do not differ there: no evidence
+                continue
+            posterior = normal(mean, 0.0, between) * normal(example[axis], mean, 1.0 / examples)
+            posterior /= posterior.sum()
+            predicted = (normal(z[:, axis][:, None], mean, 1.0) * posterior).sum(1)
+            total += np.log(predicted / known)
+        got = space.log_odds(z, example[None], np.array([examples]))[:, 0]
+        assert got == pytest.approx(total / 2.0 - 0.5, abs=1e-4)
+
+
+def test_some_classes_alone_are_asked_as_among_all(classes: Classes):
+    x, _ = windows(NAMES, 20, 20)
+    some = classes.only(["squat", "jump"])
+    assert set(some.names) == {"squat", "jump"}
+    assert some.spaces is classes.spaces
+    columns = [classes.names.index(name) for name in some.names]
+    assert some.log_odds(x) == pytest.approx(classes.log_odds(x)[:, columns])
+    assert classes.only([]).named == ()
 
 
 @pytest.mark.parametrize("name", NAMES[6:])

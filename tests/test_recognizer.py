@@ -9,6 +9,7 @@ import pytest
 
 import _small_model
 from _small_model import LEARNT, TAUGHT, session, shown
+from kinjo import corpus, recognizer
 from kinjo.formats.errors import FormatError
 from kinjo.nn import checkpoint
 from kinjo.recognizer import Recognizer
@@ -42,6 +43,22 @@ def test_it_recognises_people_whom_it_never_saw(model: Recognizer):
         keep = [names.index(n) for n in LEARNT]
         right, total = right + seconds[keep, keep].sum(), total + seconds[keep].sum()
     assert right / total > 0.7
+
+
+def test_others_tell_how_movements_differ_and_are_not_known(saved: Path, tmp_path: Path):
+    store, ids = corpus.Corpus.open(saved.parent / "corpus"), [f"gym_{p}" for p in range(14)]
+    assert set(ids) == set(store.recordings)
+    names = [f"made-up {number}" for number in range(8)]
+    strange = corpus.write((session(p, (n,), 20.0) for p, n in enumerate(names, 400)), tmp_path, progress=False)
+    without = recognizer.learn(saved.parent / "space", store, ids[:10], ids[10:])
+    made = recognizer.learn(saved.parent / "space", store, ids[:10], ids[10:], others=[(strange, strange.recordings)])
+    assert made.labels == without.labels == tuple(sorted(LEARNT))
+    # three classes and NULL differ along three axes; eight movements more show that others matter too
+    matters = [(m.classes.spaces["imu"].spread > 2.0).sum() for m in (without, made)]
+    assert matters[1] > matters[0]
+    assert not set(names) & set(made.rhythms)
+    with pytest.raises(ValueError, match="no windows to learn classes from"):
+        recognizer.learn(saved.parent / "space", store, [], ids[10:], others=[(strange, strange.recordings)])
 
 
 def test_one_example_teaches_and_nothing_is_unlearnt(model: Recognizer, saved: Path):

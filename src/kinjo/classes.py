@@ -324,6 +324,8 @@ def calibrated(classes: Classes, vectors: Vectors, labels: Sequence[str] | NDArr
     """
     names, spaces = np.asarray(labels), dict(classes.spaces)
     for name, space in classes.spaces.items():
+        if name not in vectors:  # validation has nothing of this modality
+            continue
         x = np.asarray(vectors[name], np.float64)
         there = np.isfinite(x).all(1)
         if there.any():

@@ -52,9 +52,10 @@ def learn_watch(
     out: Path, *, people: int = PEOPLE, steps: int = STEPS, seed: int = 0, progress: bool = True
 ) -> Path:  # fmt: skip
     """Train it, if it is not there; ``out/watch.safetensors``."""
-    made = (session(p, NAMES, 90.0) for p in range(people))
-    origin = f"gym, a watch, {people} people, all but {TAUGHT}"
-    store, how = corpus.write(made, out / "corpus-watch", origin=origin, progress=progress), recipe(steps)
+    origin, how = f"gym, a watch, {people} people, all but {TAUGHT}", recipe(steps)
+    store = corpus.kept(
+        out / "corpus-watch", origin, lambda: (session(p, NAMES, 90.0) for p in range(people)), progress=progress
+    )
     train, validation = store.recordings[: people * 3 // 4], store.recordings[people * 3 // 4 :]
     windows = Windows(store, cut(store, train, how), how.inputs)
     source = joint.Source(windows, np.arange(len(windows)), text=True, labels=True)

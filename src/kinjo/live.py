@@ -348,9 +348,8 @@ class Live:
             self.labels, enter=how.enter, leave=how.leave, min_duration_s=how.min_duration_s, smooth_s=how.smooth_s
         )
         self._tape = Tape(self.plan.slots, self.plan.length_s, self.rhythms) if self.rhythms else None
-        self._last: tuple[float, float, NDArray[Any], Batch] | None = (
-            None  # end of its part, its window's, scores, samples
-        )
+        # of the last window: end of its part, of itself, scores, samples
+        self._last: tuple[float, float, NDArray[Any], Batch] | None = None
         self.scored: list[tuple[float, float, NDArray[Any]]] = []
 
     def push(

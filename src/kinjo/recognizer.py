@@ -260,7 +260,8 @@ def learn_all(
     y, chosen_labels = _joined([_vectors(model, recipe, store, chosen) for store, _, chosen in parts], same)
     if not len(labels) or not len(chosen_labels):
         raise ValueError("no windows to learn classes from: recordings of training and of validation are needed")
-    spaces = learnt(*_with(x, labels, [_vectors(model, recipe, *other) for other in others])).only(set(labels))
+    strange, names = _joined([(x, labels), *(_named(_vectors(model, recipe, *other)) for other in others)], {})
+    spaces = learnt({space: strange[space] for space in x}, names).only(set(labels))
     classes = calibrated(worded(spaces, _sentences(model, [p[0] for p in parts], set(labels), same)), y, chosen_labels)
     made = _made(model, recipe, header, classes, Smoothing())
     made.smoothing = _smoothing(made, (store.recording(id) for store, _, ids in parts[:spans] for id in ids), same)
@@ -269,20 +270,27 @@ def learn_all(
     return made
 
 
-def _joined(
-    parts: Sequence[tuple[dict[str, NDArray[np.float32]], NDArray[np.str_]]], same: Mapping[str, str]
-) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.str_]]:
-    """Vectors and labels of several corpora, labels by their common names."""
-    some = [(x, labels) for x, labels in parts if len(labels)]
-    if not some:
-        return {}, np.zeros(0, str)
-    vectors = {space: np.concatenate([x[space] for x, _ in some]) for space in some[0][0]}
-    return vectors, np.array([same.get(name, name) for _, labels in some for name in labels.tolist()])
+Labelled = tuple[dict[str, NDArray[np.float32]], NDArray[np.str_]]
+"""Windows: vectors in each space (n, d), labels (n,)."""
 
 
-def _vectors(
-    model: mujo.MuJo, recipe: Recipe, store: Corpus, ids: Iterable[str]
-) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.str_]]:
+def _joined(parts: Sequence[Labelled], same: Mapping[str, str]) -> Labelled:
+    """Windows of several corpora, labels by their common names; NaN in spaces of modalities that one of them lacks."""
+    sizes = {space: v.shape[1] for x, _ in parts for space, v in x.items()}
+    vectors = {
+        space: np.concatenate([x.get(space, np.full((len(n), size), np.nan, np.float32)) for x, n in parts])
+        for space, size in sizes.items()
+    }
+    return vectors, np.array([same.get(name, name) for _, labels in parts for name in labels.tolist()], str)
+
+
+def _named(windows: Labelled) -> Labelled:
+    """Those that have a label."""
+    there = windows[1] != NULL
+    return {space: v[there] for space, v in windows[0].items()}, windows[1][there]
+
+
+def _vectors(model: mujo.MuJo, recipe: Recipe, store: Corpus, ids: Iterable[str]) -> Labelled:
     """Vectors in each space and labels of the windows of recordings; windows that lack everything are left out."""
     inputs = {key: spec for key, spec in recipe.inputs.items() if not isinstance(spec, VideoInput)}
     windows = Windows(store, cut(store, ids, recipe), worn(store, inputs))
@@ -293,19 +301,6 @@ def _vectors(
     found = {space: torch.cat([part[space] for part in parts]).cpu().numpy() for space in parts[0]}
     there = np.isfinite(found[JOINT]).all(1)
     return {space: x[there] for space, x in found.items()}, windows.index.label_names.astype(str)[there]
-
-
-def _with(
-    x: dict[str, NDArray[np.float32]], labels: NDArray[np.str_],
-    others: Sequence[tuple[dict[str, NDArray[np.float32]], NDArray[np.str_]]],
-) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.str_]]:  # fmt: skip
-    """Windows and those of ``others`` that have a label; NaN in spaces of modalities that others lack."""
-    every = [(x, labels), *(({s: v[names != NULL] for s, v in z.items()}, names[names != NULL]) for z, names in others)]
-    joined = {
-        space: np.concatenate([z.get(space, np.full((len(n), v.shape[1]), np.nan, np.float32)) for z, n in every])
-        for space, v in x.items()
-    }
-    return joined, np.concatenate([names for _, names in every])
 
 
 def _sentences(

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from kinjo.base import data
-from kinjo.base.data import GROUPS, REAL, SMALL, SOMEWHERE, device, kept, set_of, sites
+from kinjo.base.data import GROUPS, REAL, SMALL, SOMEWHERE, device, set_of, sites
 from kinjo.body import PLACEMENTS
-from kinjo.corpus import CorpusError
 from kinjo.datasets import DATASETS
 from kinjo.datasets.card import DatasetError
 from kinjo.recording import Recording
@@ -65,16 +64,6 @@ def test_simulated_people_wear_the_sensors_of_their_group(tmp_path: Path, monkey
 def test_a_set_that_is_asked_for_and_not_there_says_how_to_get_it(tmp_path: Path):
     with pytest.raises(DatasetError, match="Download"):
         data.build(tmp_path, tmp_path, SMALL, only=("ucipt",), progress=False)
-
-
-def test_another_origin_is_another_corpus(tmp_path: Path):
-    def made() -> Iterator[Recording]:
-        return iter([data._session(1, ["squat"], 12.0, 0)])
-
-    first = kept(tmp_path, "one", made, progress=False)
-    assert kept(tmp_path, "one", lambda: iter(()), progress=False).digest == first.digest
-    with pytest.raises(CorpusError, match="was begun with one"):
-        kept(tmp_path, "two", made, progress=False)
 
 
 def test_sets_of_corpora():

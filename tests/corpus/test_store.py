@@ -157,6 +157,23 @@ def test_the_same_recordings_give_the_same_bytes(tmp_path: Path, made: Make) -> 
     assert (tmp_path / "one" / "corpus.json").read_bytes() == (tmp_path / "two" / "corpus.json").read_bytes()
 
 
+def test_a_finished_corpus_is_opened_and_nothing_is_made(tmp_path: Path, made: Make) -> None:
+    def fails() -> Iterator[Recording]:
+        raise AssertionError("made although it is there")
+
+    def breaks() -> Iterator[Recording]:
+        yield made("a")
+        raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        corpus.kept(tmp_path, "one", breaks, progress=False)
+    whole = corpus.kept(tmp_path, "one", lambda: iter([made("a"), made("b")]), progress=False)  # goes on
+    assert whole.recordings == ["a", "b"]
+    assert corpus.kept(tmp_path, "one", fails).digest == whole.digest
+    with pytest.raises(CorpusError, match="was begun with one"):
+        corpus.kept(tmp_path, "two", lambda: iter([made("a")]), progress=False)
+
+
 def test_an_iterator_that_breaks_is_resumed(tmp_path: Path, made: Make) -> None:
     reads: list[str] = []
 

@@ -6,8 +6,8 @@ sit in one of ``GROUPS`` of four places, so that every place is met beside other
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -60,18 +60,6 @@ SMALL = Size(people=4, sessions=2, made_up=12, copies=1, seconds=40.0, groups=2)
 """For tests."""
 
 
-def kept(root: Path, origin: str, made: Callable[[], Iterator[Recording]], *, progress: bool | None = None) -> Corpus:
-    """The corpus in ``root``; what is not there yet is made. A finished one is opened: nothing is simulated for it.
-
-    ``origin`` says how it is made: another one in the folder is an error of ``corpus.write``.
-    """
-    with contextlib.suppress(corpus.CorpusError):
-        store = Corpus.open(root)
-        if store.manifest["settings"]["origin"] == origin:
-            return store
-    return corpus.write(made(), root, origin=origin, progress=progress)
-
-
 def build(
     out: Path, data: Path | None, size: Size | None = None, *, only: Sequence[str] = (), progress: bool | None = None
 ) -> dict[str, Corpus]:
@@ -85,13 +73,13 @@ def build(
         for group in range(size.groups) if not only or name in only else ():
             told = {k: v for k, v in asdict(size).items() if k not in ("copies", "groups")}
             key, made = f"{name}-{group}", partial(_gym if name == "gym" else _made_up, size, group)
-            found[key] = kept(out / key, f"{key} {told}", made, progress=progress)
+            found[key] = corpus.kept(out / key, f"{key} {told}", made, progress=progress)
     for name in ("cmu", *REAL):
         if (only and name not in only) or (not only and (data is None or datasets.DATASETS[name].find(data) is None)):
             continue
         origin = f"cmu, {size.copies} copies, {size.groups} groups" if name == "cmu" else f"{name}, IMU"
         read = partial(_cmu, root, size) if name == "cmu" else partial(_real, name, root)
-        found[name] = kept(out / name, origin, read, progress=progress)
+        found[name] = corpus.kept(out / name, origin, read, progress=progress)
     return found
 
 
@@ -164,15 +152,19 @@ def _cmu(root: Path, size: Size) -> Iterator[Recording]:
             rng = np.random.default_rng([13, number, copy])
             streams: dict[str, Stream] = {}
             for place, site in sites(GROUPS[(number + copy * 3) % size.groups], rng).items():
-                with contextlib.suppress(ValueError):  # half a second of motion, or nobody to wear it
+                try:
                     imu = virtual_imu(motion, site, RATE_HZ, model=device(place), rng=rng)
-                    streams |= replace(imu, placement=place).streams()
+                except ValueError as error:  # half a second of motion, or nobody to wear it
+                    said.append(f"{id}, a sensor at {site}: left out: {error}")
+                    continue
+                streams |= replace(imu, placement=place).streams()
             if streams:
                 segments = (Segment(0.0, min(motion.seconds, max(s.end_s for s in streams.values())), label),)
                 who = id[:2] if id[:2].isdigit() else "unknown"
                 yield Recording(
                     f"{id}_{copy}", streams, segments if label else (), who, f"cmu:{id}", cmu.TWINS.get(id, id)
                 )
+    _tell("cmu", said)
 
 
 def _real(name: str, root: Path) -> Iterator[Recording]:
@@ -182,6 +174,13 @@ def _real(name: str, root: Path) -> Iterator[Recording]:
         kept_streams = {n: s for n, s in one.streams.items() if s.contract.quantity in ("acc", "gyro")}
         if kept_streams:
             yield replace(one, streams=kept_streams)
+    _tell(name, said)
+
+
+def _tell(name: str, said: Sequence[str]) -> None:
+    """What was left out of a set, on stderr."""
+    for line in said:
+        print(f"{name}: {line}", file=sys.stderr)
 
 
 def facts(stores: dict[str, Corpus]) -> dict[str, dict[str, Any]]:

@@ -8,9 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kinjo.cli.common import Corpus, Json, give
+from kinjo.cli.common import (
+    Columns,
+    Convention,
+    Corpus,
+    Gravity,
+    Json,
+    Placement,
+    Rate,
+    TimeUnits,
+    Units,
+    give,
+    options_told,
+    read,
+)
 from kinjo.cli.joint import Plot
-from kinjo.cli.own import Columns, Convention, Gravity, Placement, Rate, TimeUnits, Units, _read, _told
 
 if TYPE_CHECKING:
     from kinjo.corpus import Corpus as Store
@@ -48,7 +60,7 @@ def search(
     if model.suffix == ".onnx":
         raise ValueError(f"{model}: an exported model reads sensors alone: name the checkpoint that it was made of")
     store = Store.open(corpus)
-    told = _told(placement, rate, units, gravity, time_units, columns, convention)
+    told = options_told(placement, rate, units, gravity, time_units, columns, convention)
     asked = _asked(query, store, start, end, told, quiet=as_json)
     known = finder(model)
     found = known.search(
@@ -73,7 +85,7 @@ def _asked(
     from kinjo.search import Moment
 
     if os.path.exists(query):  # which a long sentence is no error to
-        return _read(Path(query), told, quiet=quiet).between(start, end)
+        return read(Path(query), told, quiet=quiet).between(start, end)
     if query in store.recordings:
         entry = store.entries[store.number(query)]
         begin, stop = (entry.begin_s if start is None else start), (entry.end_s if end is None else end)

@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kinjo.cli.common import Json, give, say
+from kinjo.cli.common import (
+    Columns,
+    Convention,
+    Gravity,
+    Json,
+    Placement,
+    Rate,
+    TimeUnits,
+    Units,
+    give,
+    options_told,
+    read,
+    say,
+)
 
 if TYPE_CHECKING:
     from kinjo.recording import Recording
@@ -15,13 +28,6 @@ if TYPE_CHECKING:
     from kinjo.timeline import Timeline
 
 File = Annotated[Path, typer.Argument(help="CSV, TSV, Parquet, NPY, a phone's or watch's export, .cwa, BVH, poses.")]
-Placement = Annotated[list[str] | None, typer.Option(help="Where the sensor was (or SENSOR=PLACE); 'unknown' is one.")]
-Rate = Annotated[float | None, typer.Option(help="Samples per second, where the file has no times.")]
-Units = Annotated[list[str] | None, typer.Option(help="acc=g, gyro=deg/s, ... where the file does not say.")]
-Gravity = Annotated[str | None, typer.Option(help="true or false: whether gravity is in the accelerometer's numbers.")]
-TimeUnits = Annotated[str | None, typer.Option(help="s, ms, us or ns of the time column.")]
-Columns = Annotated[str | None, typer.Option(help="Names of the columns, by commas, or THEIRS=acc_x,...")]
-Convention = Annotated[str | None, typer.Option(help="ios or android, of an export of Sensor Logger.")]
 ModelFile = Annotated[Path, typer.Option("--model", help="What 'kinjo learn' or 'kinjo export' wrote.")]
 Profile = Annotated[Path | None, typer.Option(help="Activities that 'kinjo teach' keeps.")]
 WRITERS = {".csv": "to_csv", ".json": "to_json", ".parquet": "to_parquet"}
@@ -45,7 +51,7 @@ def inspect(
     from kinjo.formats.recordings import KINDS, kind_of
 
     kind = kind_of(file)
-    told = _told(placement, rate, units, gravity, time_units, columns, convention)
+    told = options_told(placement, rate, units, gravity, time_units, columns, convention)
     if kind == "table":
         from kinjo.formats.guess import confirm, guess
         from kinjo.formats.sidecar import save_sidecar
@@ -59,7 +65,7 @@ def inspect(
             return
     elif keep:
         raise ValueError("--keep is for tables: other files say what they hold")
-    recording = _read(file, _told(placement, rate, units, gravity, time_units, columns, convention), quiet=True)
+    recording = read(file, options_told(placement, rate, units, gravity, time_units, columns, convention), quiet=True)
     streams = [_facts(recording, name) for name in recording.streams]
     lines = [f"{file.name}: {KINDS[kind]}, {recording.duration_s:.1f} s"]
     lines += [
@@ -114,8 +120,8 @@ def recognize(
     if out is not None and out.suffix not in WRITERS:
         raise ValueError(f"{out}: a timeline is written as {', '.join(WRITERS)}: choose one of these endings")
     known = opened(model, profile)
-    told = _told(placement, rate, units, gravity, time_units, columns, convention)
-    found = known.recognize(_read(file, told, quiet=as_json))
+    told = options_told(placement, rate, units, gravity, time_units, columns, convention)
+    found = known.recognize(read(file, told, quiet=as_json))
     if out is not None:
         getattr(found, WRITERS[out.suffix])(out)
     if plot is not None:
@@ -150,12 +156,13 @@ def teach(
     if not files and not words:
         raise ValueError(f"'{name}': name a recording that shows it, or say what it is with --words")
     known = opened(model, profile if profile.exists() else None)
-    told = _told(placement, rate, units, gravity, time_units, columns, convention)
-    examples = [_read(file, told, quiet=as_json).between(start, end) for file in files or []]
+    told = options_told(placement, rate, units, gravity, time_units, columns, convention)
+    examples = [read(file, told, quiet=as_json).between(start, end) for file in files or []]
     windows = known.teach(name, [*examples, *(words or [])], repetitions=repetitions or None)
     known.save_profile(profile)
     counted = name in known.rhythms
-    by = ", ".join(f"{n} {what}" for n, what in ((len(examples), "examples"), (len(words or []), "sentences")) if n)
+    counts = ((len(examples), "example"), (len(words or []), "sentence"))
+    by = ", ".join(f"{n} {what}{'s' * (n > 1)}" for n, what in counts if n)
     give(
         {"profile": str(profile), "windows": windows, "classes": list(known.labels), "counted": counted}, as_json,
         f"'{name}' taught by {by}, {windows} windows{', counted' if counted else ''}: {profile}",
@@ -179,45 +186,6 @@ def forget(
 
 
 # ------------------------------------------------------------------------------------------------ shared
-def _told(
-    placement: list[str] | None, rate: float | None, units: list[str] | None, gravity: str | None,
-    time_units: str | None, columns: str | None, convention: str | None,
-) -> dict[str, Any]:  # fmt: skip
-    """What the options say of a file, as keywords of its reader; what was not said is left out."""
-    truth = {"true": True, "yes": True, "false": False, "no": False}
-    if gravity is not None and gravity.lower() not in truth:
-        raise ValueError(f"--gravity is true or false, given {gravity!r}")
-    given = {
-        "placement": _pairs(placement), "rate_hz": rate, "units": _pairs(units), "time_units": time_units,
-        "gravity": None if gravity is None else truth[gravity.lower()], "convention": convention,
-        "columns": None if columns is None else _pairs(columns.split(","), alone=True),
-    }  # fmt: skip
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def _pairs(words: list[str] | None, *, alone: bool = False) -> Any:
-    """``KEY=VALUE`` words as a dict; a single word without ``=`` as it is, several as a list where they may be."""
-    if not words:
-        return None
-    if all("=" in word for word in words):
-        return dict(word.split("=", 1) for word in words)
-    if alone:
-        return words
-    if len(words) > 1:
-        raise ValueError(f"{', '.join(words)}: say NAME=VALUE for each, or one for all")
-    return words[0]
-
-
-def _read(file: Path, told: dict[str, Any], *, quiet: bool) -> Recording:
-    from kinjo.formats.recordings import read_recording
-
-    notes: list[str] = []
-    recording = read_recording(file, notes=notes, **told)
-    for note in [] if quiet else notes:
-        say(f"{file.name}: {note}")
-    return recording
-
-
 def opened(path: Path, profile: Path | None) -> Model:
     """The model in a checkpoint or an exported file, with what a profile knows."""
     if path.suffix == ".onnx":

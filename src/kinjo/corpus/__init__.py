@@ -14,7 +14,7 @@ from kinjo.corpus.windows import (
     segment_windows,
     sliding_windows,
 )
-from kinjo.corpus.writer import write
+from kinjo.corpus.writer import kept, write
 
 __all__ = [
     "NULL",
@@ -34,6 +34,7 @@ __all__ = [
     "by_subject",
     "centre_label",
     "fingerprints",
+    "kept",
     "leaks",
     "make",
     "read",

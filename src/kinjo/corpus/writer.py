@@ -13,8 +13,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,17 @@ def write(
         finally:
             out.close()
     return Corpus.open(root)
+
+
+def kept(root: str | Path, origin: str, made: Callable[[], Iterable[Recording]], **how: Any) -> Corpus:
+    """The corpus in ``root`` if it is finished and of this ``origin``: ``made`` is not called. Else what ``write``
+    makes of ``made()``, going on where it was stopped; ``how``: its keywords.
+    """
+    with suppress(CorpusError):
+        store = Corpus.open(root)
+        if store.manifest["settings"]["origin"] == origin:
+            return store
+    return write(made(), root, origin=origin, **how)
 
 
 @dataclass

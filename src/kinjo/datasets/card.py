@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from kinjo.formats.errors import DatasetError
+from kinjo.recording import Recording
 
-__all__ = ["Card", "DatasetError", "Split", "only_known", "say", "wanted_modalities"]
+__all__ = ["Card", "DatasetError", "Split", "only_known", "read_each", "say", "wanted_modalities"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,21 @@ def say(report: list[str] | None, line: str) -> None:
         warnings.warn(line, UserWarning, stacklevel=3)
     else:
         report.append(line)
+
+
+def read_each(
+    ids: Iterable[str], read: Callable[[str], Recording], skip_bad: bool, report: list[str] | None
+) -> Iterator[Recording]:
+    """``read(id)`` of each; its ``DatasetError`` is raised, or with ``skip_bad`` told to ``report``."""
+    for id in ids:
+        try:
+            recording = read(id)
+        except DatasetError as error:
+            if not skip_bad:
+                raise
+            say(report, f"{id}: skipped: {error}")
+            continue
+        yield recording
 
 
 def only_known(name: str, only: Collection[str] | None, ids: tuple[str, ...]) -> tuple[str, ...]:

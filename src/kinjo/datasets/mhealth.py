@@ -17,8 +17,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from kinjo.datasets.card import Card, DatasetError, only_known, say, wanted_modalities
-from kinjo.datasets.files import Files, absent, index, open_files
+from kinjo.datasets.card import Card, DatasetError, only_known, read_each, say, wanted_modalities
+from kinjo.datasets.files import absent, index, open_files
 from kinjo.recording import Contract, Recording, Stream, labelled_runs
 
 RATE_HZ = 50.0
@@ -112,25 +112,17 @@ def recordings(
         raise faults[0]
     for fault in faults:
         say(report, f"skipped: {fault}")
-    return _read_all([i for i in expected if i in found], files, found, skip_bad, report)
+
+    def read(recording: str) -> Recording:
+        return _recording(recording, table(files.read(found[recording]), f"{files.path}/{found[recording]}"))
+
+    return read_each([i for i in expected if i in found], read, skip_bad, report)
 
 
 def _known(name: str) -> str | None:
     """Id of the recording that the file is, or ``None``."""
     match = re.fullmatch(r"mHealth_(subject([1-9]|10))\.log", PurePosixPath(name).name)
     return match[1] if match else None
-
-
-def _read_all(
-    ids: list[str], files: Files, found: dict[str, str], skip_bad: bool, report: list[str] | None
-) -> Iterator[Recording]:
-    for recording in ids:
-        try:
-            yield _recording(recording, table(files.read(found[recording]), f"{files.path}/{found[recording]}"))
-        except DatasetError as error:
-            if not skip_bad:
-                raise
-            say(report, f"{recording}: skipped: {error}")
 
 
 def _recording(recording: str, values: NDArray[np.float64]) -> Recording:

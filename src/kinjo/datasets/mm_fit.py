@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinjo.body import SKELETONS
-from kinjo.datasets.card import Card, DatasetError, Split, only_known, say, wanted_modalities
+from kinjo.datasets.card import Card, DatasetError, Split, only_known, read_each, say, wanted_modalities
 from kinjo.datasets.files import Files, index, open_files
 from kinjo.recording import Contract, Recording, Segment, Stream
 from kinjo.signal import regularize
@@ -198,7 +198,8 @@ def recordings(
         raise faults[0]
     for fault in faults:
         say(report, f"skipped: {fault}")
-    return _read_all({w: given[w] for w in expected if given[w]}, files, found, skip_bad, report)
+    there = [w for w in expected if given[w]]
+    return read_each(there, lambda w: _recording(w, given[w], files, found), skip_bad, report)
 
 
 def clock(tables: Sequence[Rows]) -> Clock:
@@ -234,20 +235,6 @@ def _known(name: str) -> str | None:
     path = PurePosixPath(name)
     match = _ARRAY.fullmatch(path.name)
     return path.stem if match and (match[1] or match[3]) in SUBJECTS else None
-
-
-def _read_all(
-    given: dict[str, list[str]], files: Files, found: dict[str, str], skip_bad: bool, report: list[str] | None
-) -> Iterator[Recording]:
-    for workout, kinds in given.items():
-        try:
-            recording = _recording(workout, kinds, files, found)
-        except DatasetError as error:
-            if not skip_bad:
-                raise
-            say(report, f"{workout}: skipped: {error}")
-            continue
-        yield recording
 
 
 def _recording(workout: str, kinds: list[str], files: Files, found: dict[str, str]) -> Recording:

@@ -19,8 +19,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from kinjo.datasets.card import Card, DatasetError, Split, only_known, say, wanted_modalities
-from kinjo.datasets.files import Files, absent, index, open_files
+from kinjo.datasets.card import Card, DatasetError, Split, only_known, read_each, say, wanted_modalities
+from kinjo.datasets.files import absent, index, open_files
 from kinjo.recording import Contract, Recording, Segment, Stream
 
 RATE_HZ = 50.0
@@ -158,7 +158,11 @@ def recordings(
         raise faults[0]
     for fault in faults:
         say(report, f"skipped: {fault}")
-    return _read_all([i for i in expected if i in found], files, found, skip_bad, report)
+
+    def read(recording: str) -> Recording:
+        return _recording(recording, table(files.read(found[recording]), f"{files.path}/{found[recording]}"))
+
+    return read_each([i for i in expected if i in found], read, skip_bad, report)
 
 
 def _known(name: str) -> str | None:
@@ -169,18 +173,6 @@ def _known(name: str) -> str | None:
 
 
 _KNOWN = frozenset(IDS)
-
-
-def _read_all(
-    ids: list[str], files: Files, found: dict[str, str], skip_bad: bool, report: list[str] | None
-) -> Iterator[Recording]:
-    for recording in ids:
-        try:
-            yield _recording(recording, table(files.read(found[recording]), f"{files.path}/{found[recording]}"))
-        except DatasetError as error:
-            if not skip_bad:
-                raise
-            say(report, f"{recording}: skipped: {error}")
 
 
 def _recording(recording: str, columns: dict[str, NDArray[np.float64]]) -> Recording:

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinjo.datasets import mat5
-from kinjo.datasets.card import Card, DatasetError, only_known, say, wanted_modalities
+from kinjo.datasets.card import Card, DatasetError, only_known, read_each, say, wanted_modalities
 from kinjo.datasets.files import LARGEST
 from kinjo.recording import Contract, Recording, Stream, labelled_runs
 
@@ -140,7 +140,12 @@ def recordings(
         if not skip_bad:
             raise fault
         say(report, f"skipped: {fault}")
-    return _read_all(only_known(where, only, tuple(runs)), whole, runs, where, skip_bad, report)
+
+    def read(recording: str) -> Recording:
+        rows = runs[recording]
+        return _recording(recording, whole.values[rows], whole.exercise[rows], where)
+
+    return read_each(only_known(where, only, tuple(runs)), read, skip_bad, report)
 
 
 def _runs(trainer: NDArray[np.int64]) -> dict[str, slice]:
@@ -153,19 +158,6 @@ def _runs(trainer: NDArray[np.int64]) -> dict[str, slice]:
         seen[number] += 1
         runs[f"trainer{number}_run{seen[number]}"] = slice(start, stop)
     return runs
-
-
-def _read_all(
-    ids: tuple[str, ...], whole: Table, runs: dict[str, slice], where: str, skip_bad: bool, report: list[str] | None
-) -> Iterator[Recording]:
-    for recording in ids:
-        rows = runs[recording]
-        try:
-            yield _recording(recording, whole.values[rows], whole.exercise[rows], where)
-        except DatasetError as error:
-            if not skip_bad:
-                raise
-            say(report, f"{recording}: skipped: {error}")
 
 
 def _recording(recording: str, values: NDArray[np.float64], exercise: NDArray[np.int64], where: str) -> Recording:

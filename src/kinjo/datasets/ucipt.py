@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kinjo.datasets.card import Card, DatasetError, only_known, say, wanted_modalities
+from kinjo.datasets.card import Card, DatasetError, only_known, read_each, say, wanted_modalities
 from kinjo.datasets.files import Files, absent, index, open_files
 from kinjo.recording import Contract, Recording, Segment, Stream
 
@@ -137,7 +137,7 @@ def recordings(
     for fault in faults:
         say(report, f"skipped: {fault}")
     whole = [recording for recording, parts in needed.items() if all(part in found for part in parts)]
-    return _read_all(whole, files, found, skip_bad, report)
+    return read_each(whole, lambda recording: _recording(recording, files, found), skip_bad, report)
 
 
 def _parts(recording: str) -> list[str]:
@@ -151,20 +151,6 @@ def _known(name: str) -> str | None:
     """``s1/e1/u1/test`` or ``s1/e1/template_times`` of a file of the set, or ``None``."""
     match = _NAME.fullmatch(name)
     return match[1] if match else None
-
-
-def _read_all(
-    ids: list[str], files: Files, found: dict[str, str], skip_bad: bool, report: list[str] | None
-) -> Iterator[Recording]:
-    for recording in ids:
-        try:
-            made = _recording(recording, files, found)
-        except DatasetError as error:
-            if not skip_bad:
-                raise
-            say(report, f"{recording}: skipped: {error}")
-            continue
-        yield made
 
 
 def _recording(recording: str, files: Files, found: dict[str, str]) -> Recording:

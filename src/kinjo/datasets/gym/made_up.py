@@ -7,9 +7,9 @@ No exercise is among them but by chance; that arms keep out of the body and the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -63,7 +63,7 @@ def made_up(number: int) -> Movement:
     if trunk:
         _trunk(rng, keys, upright=posture in ("standing", "chair"), turns=sides == "alternate")
     if legs:
-        base |= _LEGS[posture][int(rng.integers(len(_LEGS[posture])))](rng, keys, sides)
+        base |= _LEGS[posture][int(rng.integers(len(_LEGS[posture])))](rng, keys)
     rhythm = float(rng.uniform(0.3, 1.0))
     shortest = max(_shortest(base, keys), 0.5)
     slow = float(shortest * np.exp(abs(rng.normal(0.0, 0.7))) + rng.uniform(0.0, 1.2))
@@ -141,7 +141,7 @@ def _trunk(rng: np.random.Generator, keys: list[_Key], *, upright: bool, turns: 
 
 
 # ------------------------------------------------------------------------------------------------ legs
-def _dip(rng: np.random.Generator, keys: list[_Key], sides: str) -> Changes:
+def _dip(rng: np.random.Generator, keys: list[_Key]) -> Changes:
     """Down and up on planted feet, narrow or wide, in line or astride."""
     split = rng.random() < 0.3
     low = float(rng.uniform(0.48, 0.84))
@@ -155,14 +155,14 @@ def _dip(rng: np.random.Generator, keys: list[_Key], sides: str) -> Changes:
     return {**STANDING_Y, **stance, "y": 0.86 if split else 0.895}
 
 
-def _hinge(rng: np.random.Generator, keys: list[_Key], sides: str) -> Changes:
+def _hinge(rng: np.random.Generator, keys: list[_Key]) -> Changes:
     tilt, knee = float(rng.uniform(25.0, 60.0)), float(rng.uniform(4.0, 70.0))
     for key in keys:
         key.pose |= {"tilt": tilt, "hip": tilt + 0.6 * knee, "knee": knee, "trunk": float(rng.uniform(0.0, 20.0))}
     return {"foot_z": float(rng.uniform(0.1, 0.22))}
 
 
-def _step(rng: np.random.Generator, keys: list[_Key], sides: str) -> Changes:
+def _step(rng: np.random.Generator, keys: list[_Key]) -> Changes:
     """Out with one foot and back."""
     angle, far = float(rng.uniform(-60.0, 120.0)), float(rng.uniform(0.3, 0.75))
     x, z, low = far * np.cos(np.deg2rad(angle)), far * np.sin(np.deg2rad(angle)), float(rng.uniform(0.52, 0.86))
@@ -177,7 +177,7 @@ def _step(rng: np.random.Generator, keys: list[_Key], sides: str) -> Changes:
     return {**STANDING_Y}
 
 
-def _lift(rng: np.random.Generator, keys: list[_Key], sides: str) -> Changes:
+def _lift(rng: np.random.Generator, keys: list[_Key]) -> Changes:
     """One leg in the air, moved."""
     hip, spread, knee = (float(rng.uniform(*span)) for span in ((-25.0, 85.0), (0.0, 38.0), (4.0, 100.0)))
     for key in keys:
@@ -186,7 +186,7 @@ def _lift(rng: np.random.Generator, keys: list[_Key], sides: str) -> Changes:
             "left_spread": 2.0, "right_knee": float(rng.uniform(6.0, 60.0)), "right_hip": 6.0}  # fmt: skip
 
 
-def _heels(rng: np.random.Generator, keys: list[_Key], sides: str) -> Changes:
+def _heels(rng: np.random.Generator, keys: list[_Key]) -> Changes:
     """Up on the toes, or back on the heels."""
     pitch = float(rng.choice([-1.0, -1.0, 0.5]) * rng.uniform(16.0, 42.0))
     for key in keys:
@@ -194,7 +194,7 @@ def _heels(rng: np.random.Generator, keys: list[_Key], sides: str) -> Changes:
     return {"foot_z": float(rng.uniform(0.07, 0.2))}
 
 
-def _march(rng: np.random.Generator, keys: list[_Key], sides: str) -> Changes:
+def _march(rng: np.random.Generator, keys: list[_Key]) -> Changes:
     """One foot lifted, before or behind."""
     high, ahead = float(rng.uniform(0.08, 0.45)), float(rng.uniform(-0.25, 0.35))
     for key in keys:
@@ -202,7 +202,7 @@ def _march(rng: np.random.Generator, keys: list[_Key], sides: str) -> Changes:
     return {**STANDING_Y, "y": 0.895}
 
 
-def _jump(rng: np.random.Generator, keys: list[_Key], sides: str) -> Changes:
+def _jump(rng: np.random.Generator, keys: list[_Key]) -> Changes:
     """Down, up through the air, down. The feet may land apart."""
     low, wide = float(rng.uniform(0.66, 0.86)), float(rng.uniform(0.08, 0.4)) if rng.random() < 0.5 else 0.08
     arms = dict(keys[0].pose)
@@ -217,20 +217,20 @@ def _jump(rng: np.random.Generator, keys: list[_Key], sides: str) -> Changes:
     return {**STANDING_Y, "foot_z": 0.08}
 
 
-def _bridge(rng: np.random.Generator, keys: list[_Key], sides: str) -> Changes:
+def _bridge(rng: np.random.Generator, keys: list[_Key]) -> Changes:
     for key in keys:
         key.pose |= {"y": float(rng.uniform(0.24, 0.37)), "x": -0.55, "tilt": -float(rng.uniform(102.0, 120.0))}
     return {}
 
 
-def _leg_lying(rng: np.random.Generator, keys: list[_Key], sides: str) -> Changes:
+def _leg_lying(rng: np.random.Generator, keys: list[_Key]) -> Changes:
     hip, knee = float(rng.uniform(25.0, 80.0)), float(rng.uniform(0.0, 70.0))
     for key in keys:
         key.pose |= {"right_hip": hip, "right_knee": knee, "right_spread": float(rng.uniform(0.0, 20.0))}
     return {"left_plant": 1.0, "left_foot_x": -0.16, "left_foot_pitch": 0.0, "left_foot_z": -0.12}
 
 
-def _curl_up(rng: np.random.Generator, keys: list[_Key], sides: str) -> Changes:
+def _curl_up(rng: np.random.Generator, keys: list[_Key]) -> Changes:
     for key in keys:
         key.pose |= {"trunk": float(rng.uniform(18.0, 36.0)), "nod": 14.0, "twist": float(rng.uniform(-25.0, 25.0))}
         if rng.random() < 0.5:
@@ -238,26 +238,26 @@ def _curl_up(rng: np.random.Generator, keys: list[_Key], sides: str) -> Changes:
     return {}
 
 
-def _feet_up(rng: np.random.Generator, keys: list[_Key], sides: str) -> Changes:
+def _feet_up(rng: np.random.Generator, keys: list[_Key]) -> Changes:
     for key in keys:
         key.pose |= {"foot_y": float(rng.uniform(0.08, 0.3))}
     return {}
 
 
-def _dip_arms(rng: np.random.Generator, keys: list[_Key], sides: str) -> Changes:
+def _dip_arms(rng: np.random.Generator, keys: list[_Key]) -> Changes:
     for key in keys:
         key.pose |= {"reach": float(rng.uniform(0.35, 0.8)), "abduct": float(rng.uniform(8.0, 40.0))}
     return {}
 
 
-def _foot_in(rng: np.random.Generator, keys: list[_Key], sides: str) -> Changes:
+def _foot_in(rng: np.random.Generator, keys: list[_Key]) -> Changes:
     far, aside = -float(rng.uniform(0.25, 0.9)), float(rng.uniform(0.09, 0.3))
     for key in keys:
         key.pose |= {"right_foot_x": far, "right_foot_y": 0.06, "right_foot_z": aside, "right_foot_pitch": -52.0}
     return {}
 
 
-_LEGS: dict[str, tuple[Any, ...]] = {
+_LEGS: dict[str, tuple[Callable[[np.random.Generator, list[_Key]], Changes], ...]] = {
     "standing": (_dip, _dip, _hinge, _step, _step, _lift, _lift, _heels, _march, _jump),
     "knees up": (_bridge, _curl_up, _curl_up, _feet_up), "lying": (_leg_lying,), "leaning back": (_feet_up,),
     "plank": (_dip_arms, _foot_in), "chair": (_feet_up,),
