@@ -76,6 +76,16 @@ def test_one_example_is_asked_by_its_predictive_density():
         assert got == pytest.approx(total / 2.0 - 0.5, abs=1e-4)
 
 
+def test_it_does_not_matter_which_way_embeddings_are_turned():
+    (x, labels), (example, _), (asked, _) = windows(NAMES[:3], 60, 30), windows(("curl",), 4, 31), windows(NAMES, 9, 32)
+    turn = np.linalg.qr(np.random.default_rng(33).normal(size=(D, D)))[0]
+    odds = []
+    for q in (np.eye(D), turn):
+        classes = learnt({"imu": x["imu"] @ q}, labels).taught("curl", {"imu": example["imu"] @ q})
+        odds.append(classes.log_odds({"imu": asked["imu"] @ q}))
+    assert odds[0] == pytest.approx(odds[1], abs=1e-3)
+
+
 def test_some_classes_alone_are_asked_as_among_all(classes: Classes):
     x, _ = windows(NAMES, 20, 20)
     some = classes.only(["squat", "jump"])

@@ -29,8 +29,6 @@ NULL = ""
 """The class of doing nothing of note: its probability counts as not known."""
 RIDGE = 1e-2
 """Added to covariances, in parts of their mean variance: directions that never vary are no evidence."""
-AXES = 192
-"""Directions that are kept: those in which classes differ most, for how much they vary by themselves."""
 TRAINED = 1e6
 """Examples of a class whose mean is known."""
 
@@ -239,7 +237,7 @@ class Classes:
 
 
 # ------------------------------------------------------------------------------------------------ learnt from a corpus
-def learnt(vectors: Vectors, labels: Sequence[str] | NDArray[Any], *, axes: int = AXES) -> Classes:
+def learnt(vectors: Vectors, labels: Sequence[str] | NDArray[Any]) -> Classes:
     """Classes of labelled training windows: ``vectors`` in each space, ``labels`` (n,), NULL (``""``) may be one.
 
     ``ValueError`` for fewer than two classes.
@@ -254,15 +252,18 @@ def learnt(vectors: Vectors, labels: Sequence[str] | NDArray[Any], *, axes: int 
         there = np.isfinite(x).all(1)
         if len(present := np.unique(names[there])) < 2:
             raise ValueError("classes are told apart by what differs between them: give two or more")
-        spaces[name], inside = _space(x[there], names[there], axes)
+        spaces[name], inside = _space(x[there], names[there])
         at = [found.index(str(one)) for one in present]
         means[name], examples[name] = np.zeros((len(found), inside.shape[1])), np.zeros(len(found))
         means[name][at], examples[name][at] = inside, TRAINED
     return Classes(spaces, found, means, examples)
 
 
-def _space(x: Floats, names: NDArray[Any], axes: int) -> tuple[Space, Floats]:
-    """The space of windows (n, d), and the means of their classes in it."""
+def _space(x: Floats, names: NDArray[Any]) -> tuple[Space, Floats]:
+    """The space of windows (n, d), and the means of their classes in it.
+
+    All axes are kept: of those along which no known classes differ any choice would be arbitrary.
+    """
     _, where = np.unique(names, return_inverse=True)
     count = np.bincount(where)
     k = len(count)
@@ -276,8 +277,8 @@ def _space(x: Floats, names: NDArray[Any], axes: int) -> tuple[Space, Floats]:
     within += ridge * np.eye(len(within))
     root = np.linalg.inv(np.linalg.cholesky(within)).T  # whitens: root.T @ within @ root is 1
     power, turn = np.linalg.eigh(root.T @ between @ root)
-    best = np.argsort(power)[::-1][: max(1, min(axes, len(power)))]
-    space = Space(_short(mean), _short(root @ turn[:, best]), np.ones(len(best)))
+    order = np.argsort(power)[::-1]
+    space = Space(_short(mean), _short(root @ turn[:, order]), np.ones(len(order)))
     z = space.enter(x)
     between = np.maximum((z * z * weight).sum(0) - 1.0, 0.0)
     # and one class more, not met yet, that differs along every axis as classes do on average

@@ -264,7 +264,9 @@ def learn_all(
     spaces = learnt({space: strange[space] for space in x}, names).only(set(labels))
     classes = calibrated(worded(spaces, _sentences(model, [p[0] for p in parts], set(labels), same)), y, chosen_labels)
     made = _made(model, recipe, header, classes, Smoothing())
-    made.smoothing = _smoothing(made, (store.recording(id) for store, _, ids in parts[:spans] for id in ids), same)
+    made.smoothing = chosen_smoothing(
+        made, (store.recording(id) for store, _, ids in parts[:spans] for id in ids), same
+    )
     counted = (store.recording(id) for store, ids, _ in parts[:spans] for id in ids)
     made.rhythms = rhythms.learn_rhythms(counted, made.plan)
     return made
@@ -322,7 +324,7 @@ def _sentences(
     return out
 
 
-def _smoothing(model: Model, recordings: Iterable[Any], same: Mapping[str, str]) -> Smoothing:
+def chosen_smoothing(model: Model, recordings: Iterable[Recording], same: Mapping[str, str]) -> Smoothing:
     """Of ``SMOOTHINGS`` the one whose spans match those of the recordings best."""
     pairs = []
     for recording in recordings:

@@ -62,7 +62,7 @@ def minirocket_embedding(train: ArrayLike, x: ArrayLike, seed: int, *, kernels: 
     known, values = _windows(train), _windows(x)
     if known.shape[1:] != values.shape[1:]:
         raise ValueError(f"train and x need the same channels and time: given {known.shape} and {values.shape}")
-    with _rocket(known, seed, kernels) as transform:
+    with minirocket(known, seed, kernels) as transform:
         fitted = transform(known)
         mean, spread = fitted.mean(0), fitted.std(0)
         features = transform(values)
@@ -95,7 +95,7 @@ def minirocket_classifier(
     strange = sorted({str(name) for name in labels[~np.isin(labels, names)]})
     if strange:
         raise ValueError(f"train_y holds {', '.join(strange)}, which classes does not name")
-    with _rocket(known, seed, kernels) as transform:
+    with minirocket(known, seed, kernels) as transform:
         features = transform(known)
         mean = features.mean(0, dtype=np.float64).astype(np.float32)
         spread = features.std(0)
@@ -148,8 +148,8 @@ def _gram(x: Array) -> NDArray[np.float64]:
 
 
 @contextmanager
-def _rocket(known: Array, seed: int, kernels: int) -> Iterator[Callable[[Array], Array]]:
-    """MiniRocket fitted on ``known``: what it makes of windows, (n, features)."""
+def minirocket(known: Array, seed: int, kernels: int = 10_000) -> Iterator[Callable[[Array], Array]]:
+    """MiniRocket fitted on ``known (n, channels, time)``: what it makes of windows, (n, features)."""
     with _threads_kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # aeon and numba warn of their own making; nothing of it is about the data
         try:
