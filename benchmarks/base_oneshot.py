@@ -15,7 +15,7 @@ import _base
 from _base import Asked, Bench
 from _tools import RESULTS
 from kinjo.base.sources import Choice, split
-from kinjo.base.train import taught
+from kinjo.base.train import compared
 from kinjo.classes import Classes
 from kinjo.evaluate import fewshot, report
 from kinjo.sensors import random_rotation
@@ -26,7 +26,7 @@ DRAWS = 5
 
 def space_of(bench: Bench, choice: Choice) -> Classes:
     """How classes are compared, learnt from what the model saw; kept beside it in memory."""
-    return taught(bench.trained(choice), bench.stores, choice).classes
+    return compared(bench.trained(choice), bench.stores, choice)
 
 
 def entered(classes: Classes, vectors: dict[str, NDArray[np.float32]]) -> NDArray[np.float64]:

@@ -25,6 +25,7 @@ from kinjo import corpus, joint, recognizer
 from kinjo.batches import Windows, cut
 from kinjo.classes import calibrated, learnt
 from kinjo.datasets import gym
+from kinjo.datasets.gym.made_up import GENERATION
 from kinjo.encoders import SensorInput
 from kinjo.evaluate import baselines, report
 from kinjo.live import Batch, Live
@@ -45,7 +46,7 @@ HELD = {"development": (*DEVELOPMENT, *TAUGHT), "test": TAUGHT}
 """What training does not see."""
 TRAINING, VALIDATION, MAKING_UP = 1000, 100, 2000
 """The first person of each; sessions of 120, 300 and 120 s."""
-MADE_UP, SESSIONS_OF_THEM, AT_ONCE = 1200, 1300, 8
+MADE_UP, SESSIONS_OF_THEM, AT_ONCE = 2000, 2200, 8
 """Movements without a name, sessions in which people do them, and of how many a session is made."""
 ROCKET_KNOWN, ROCKET_MADE_UP, ROCKET_FIT, ROCKET_AXES = 8000, 12_000, 4000, 512
 """Of MiniRocket: windows of known and of made-up movements, windows that it is fitted on, principal components."""
@@ -82,7 +83,7 @@ def made_up() -> corpus.Corpus:
             drawn = np.random.default_rng([7, number]).choice(MADE_UP, AT_ONCE, replace=False)
             yield session(MAKING_UP + number, tuple(f"made-up {i}" for i in drawn), 120.0)
 
-    origin = f"gym, {MADE_UP} made-up movements, short jumps, {SESSIONS_OF_THEM} sessions"
+    origin = f"gym, {MADE_UP} made-up movements of generation {GENERATION}, {SESSIONS_OF_THEM} sessions"
     return corpus.kept(WORK / f"made-up-{MADE_UP}-{SESSIONS_OF_THEM}", origin, made)
 
 
@@ -107,7 +108,7 @@ def trained(held: str, people: int, steps: int, seed: int) -> Model:
     """A model that saw ``people`` do all but the held-out exercises, and others what has no name; kept, and resumed
     where it was stopped."""
     (store, train, validation), strange = learnt_from(held, people), made_up()
-    how, out = recipe(steps), WORK / f"run-{held}-{people}-{steps}-{seed}"
+    how, out = recipe(steps), WORK / f"run-{held}-{people}-{MADE_UP}-{GENERATION}-{steps}-{seed}"
     every = [Windows(s, cut(s, ids, how), how.inputs) for s, ids in ((store, train), (strange, strange.recordings))]
     sources = [joint.Source(w, labelled(w), n, labels=True) for w, n in zip(every, (1.0, 2.0), strict=True)]
     joint.pretrain(how, sources, out, seed=seed)
@@ -252,7 +253,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--held", choices=list(HELD), default="test")
     parser.add_argument("--people", type=int, default=400)
-    parser.add_argument("--steps", type=int, default=7000)
+    parser.add_argument("--steps", type=int, default=14_000)
     parser.add_argument("--seeds", type=int, default=1)
     given = parser.parse_args()
     models = [trained(given.held, given.people, given.steps, seed) for seed in range(given.seeds)]

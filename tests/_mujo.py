@@ -17,6 +17,8 @@ INPUTS: dict[str, Input] = {
 }
 MODALITIES = {"imu": ["acc", "gyro", "pocket"], "pose": ["pose"], "video": ["depth"]}
 ROWS, WORDS, CLASSES = 6, 8, 3
+SAID_OF = ((0, 1), (2,), (3,))
+"""Rows of ``SAID`` for each class."""
 SAID = ("somebody squats", "a deep squat", "walking", "no activity")
 Batch = dict[str, Tensor]
 
@@ -57,7 +59,8 @@ def full(batch: Batch) -> Batch:
 
 
 def task(net: MuJo, objective: Objective, *, said: bool = True) -> Pretrain:
-    return Pretrain(net, objective, seeded(1), sentences=Sentences(net, SAID) if said else None, classes=CLASSES)
+    bank = Sentences(net, SAID) if said else None
+    return Pretrain(net, objective, seeded(1), sentences=bank, classes=CLASSES, said=SAID_OF)
 
 
 def finite(module: nn.Module) -> bool:

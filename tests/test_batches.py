@@ -12,6 +12,7 @@ from _synthetic import INPUTS, MILD, recording, store
 from kinjo import batches, corpus
 from kinjo.batches import SPARE, Windows, augmented, episodes, mixture, neighbours, plain, sampler
 from kinjo.encoders import Input, PoseInput, SensorInput, VideoInput
+from kinjo.nn.augment import right_angles, without_mean
 from kinjo.recipe import Augment
 from kinjo.recording import Stream
 from kinjo.signal import GRAVITY, resample_to
@@ -460,3 +461,49 @@ def test_half_turns_are_those_of_a_device_worn_any_way_round():
     torch.testing.assert_close(out.abs(), batch["acc"])
     signs = {tuple(s) for s in out[:, 0].sign().int().tolist()}
     assert signs == {(1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1)}
+
+
+def test_a_share_of_windows_is_worn_any_way():
+    inputs: dict[str, Input] = {"acc": SensorInput("acc", samples=8, slots=4)}
+    batch = {
+        "acc": torch.tensor([1.0, 2.0, 3.0]).repeat(400, 8, 1),
+        "acc.missing": torch.zeros(400, 8, dtype=torch.bool),
+    }
+    out = augmented(batch, inputs, replace(STILL, any_way=0.25), seeded())["acc"][:, 0]
+    torch.testing.assert_close(out.norm(dim=1), torch.full((400,), 14.0**0.5))
+    turned = (out - batch["acc"][:, 0]).abs().amax(1) > 1e-3
+    assert 0.18 < float(turned.float().mean()) < 0.32
+    assert float(out[turned].mean(0).norm()) < 1.5, "no direction is preferred"
+
+
+def test_strapped_units_have_their_axes_in_any_order_and_phones_half_turns():
+    inputs: dict[str, Input] = {
+        f"{place}_acc": SensorInput("acc", samples=8, slots=4, placement=place) for place in ("left_pocket", "wrist")
+    }
+    value = torch.tensor([1.0, 2.0, 3.0]).repeat(600, 8, 1)
+    gone = torch.zeros(600, 8, dtype=torch.bool)
+    batch = {k: v for key in inputs for k, v in ((key, value), (f"{key}.missing", gone))}
+    out = augmented(batch, inputs, replace(STILL, axes=1.0, half_turns=True), seeded())
+    seen = {key: {tuple(row) for row in out[key][:, 0].round().int().tolist()} for key in inputs}
+    assert seen["left_pocket_acc"] == {(1, 2, 3), (1, -2, -3), (-1, 2, -3), (-1, -2, 3)}
+    assert len(seen["wrist_acc"]) == 24
+    assert all(sorted(map(abs, row)) == [1, 2, 3] for row in seen["wrist_acc"])
+    x, y = torch.tensor([1.0, 0.0, 0.0]), torch.tensor([0.0, 1.0, 0.0])
+    turn = right_angles(100, seeded())
+    torch.testing.assert_close(torch.linalg.cross(turn @ x, turn @ y), turn @ torch.tensor([0.0, 0.0, 1.0]))
+
+
+def test_a_share_of_accelerometers_lacks_gravity():
+    inputs: dict[str, Input] = {q: SensorInput(q, samples=8, slots=4) for q in ("acc", "gyro")}
+    wave = torch.linspace(-1.0, 1.0, 8)[None, :, None].repeat(300, 1, 3)
+    gone = torch.zeros(300, 8, dtype=torch.bool)
+    batch = {"acc": wave + torch.tensor([0.0, 1.0, 0.0]), "gyro": wave + 1.0, "acc.missing": gone, "gyro.missing": gone}
+    out = augmented(batch, inputs, replace(STILL, linear=0.4), seeded())
+    free = (out["acc"] - wave).abs().amax((1, 2)) < 1e-5
+    assert 0.3 < float(free.float().mean()) < 0.5
+    torch.testing.assert_close(out["acc"][~free], batch["acc"][~free])
+    torch.testing.assert_close(out["gyro"], batch["gyro"])
+    missing = gone.clone()
+    missing[:, :4] = True
+    rest = without_mean(batch["acc"], missing)[:, 4:].mean(1)
+    torch.testing.assert_close(rest, torch.zeros_like(rest), atol=1e-5, rtol=0)

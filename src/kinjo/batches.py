@@ -159,6 +159,16 @@ def augmented(
     mounting = {place: aug.random_rotations(n, how.rotation_deg, generator) for place in places}
     if how.half_turns:
         mounting = {place: turned @ aug.half_turns(n, generator) for place, turned in mounting.items()}
+    if how.axes > 0:
+        some = torch.rand(n, generator=generator)[:, None, None] < how.axes
+        for place in (place for place in places if not place.endswith("pocket")):
+            turned = mounting[place] @ aug.right_angles(n, generator)
+            mounting[place] = torch.where(some, turned, mounting[place])
+    if how.any_way > 0:
+        some = torch.rand(n, generator=generator)[:, None, None] < how.any_way
+        for place in places:
+            mounting[place] = torch.where(some, aug.random_rotations(n, 180.0, generator), mounting[place])
+    linear = torch.rand(n, generator=generator)[:, None, None] < how.linear if how.linear > 0 else None
     turn = aug.turns(n, how.turn_deg, generator)
     for key, spec in inputs.items():
         if key not in out:
@@ -167,6 +177,8 @@ def augmented(
         x = aug.retime(out[key], time, spec.samples, nearest=video)
         gone = aug.retime(out[f"{key}.missing"].float(), time, spec.samples, nearest=video) > 1e-3
         if isinstance(spec, SensorInput):
+            if linear is not None and spec.quantity == "acc":
+                x = torch.where(linear, aug.without_mean(x, gone), x)
             x = x if spec.quantity == "orientation" else aug.rotate(x, mounting[spec.placement])
             x = aug.jitter(x, how.noise, how.scale, generator)
         elif isinstance(spec, PoseInput):

@@ -293,27 +293,32 @@ def worded(classes: Classes, sentences: Mapping[str, ArrayLike]) -> Classes:
     known = [(k, np.asarray(sentences[name], np.float64)) for k, name in enumerate(classes.names) if name in sentences]
     if len(known) < 4 or JOINT not in classes.spaces:
         return classes
-    said, aims = np.concatenate([t for _, t in known]), classes.means[JOINT][[k for k, _ in known]]
-    owner = np.repeat(np.arange(len(known)), [len(t) for _, t in known])
+    n, aims = len(known), classes.means[JOINT][[k for k, _ in known]]
+    middles = np.stack([t.mean(0) for _, t in known])
+    squares, crosses = np.sum([t.T @ t / len(t) for _, t in known], axis=0), middles.T @ aims
 
-    def way(rows: NDArray[np.bool_], ridge: float) -> tuple[Floats, Floats]:
-        t, y = said[rows], aims[owner[rows]]
-        weight = (1.0 / np.bincount(owner, minlength=len(known))[owner[rows]])[:, None]
-        centre, middle = (weight * t).sum(0) / weight.sum(), (weight * y).sum(0) / weight.sum()
-        square = ((t - centre) * weight).T @ (t - centre)
-        turn = np.linalg.solve(square + ridge * np.eye(len(square)), ((t - centre) * weight).T @ (y - middle))
+    def way(ridge: float, without: int | None = None) -> tuple[Floats, Floats]:
+        """Every class counts alike, however many its sentences."""
+        count, square, cross, total, aim = n, squares, crosses, middles.sum(0), aims.sum(0)
+        if without is not None:
+            t, middle, own = known[without][1], middles[without], aims[without]
+            count, square, cross = n - 1, square - t.T @ t / len(t), cross - np.outer(middle, own)
+            total, aim = total - middle, aim - own
+        centre, middle = total / count, aim / count
+        square = square - count * np.outer(centre, centre) + ridge * np.eye(len(centre))
+        turn = np.linalg.solve(square, cross - count * np.outer(centre, middle))
         return turn, middle - centre @ turn
 
     def astray(ridge: float) -> float:
         """Mean squared distance by axis of a class that was left out."""
         errors = []
-        for k in range(len(known)):
-            turn, shift = way(owner != k, ridge)
-            errors.append(((said[owner == k].mean(0) @ turn + shift - aims[k]) ** 2).mean())
+        for k in range(n):
+            turn, shift = way(ridge, k)
+            errors.append(((middles[k] @ turn + shift - aims[k]) ** 2).mean())
         return float(np.mean(errors))
 
     best = min(np.geomspace(1e-2, 1e2, 9), key=astray)
-    turn, shift = way(np.ones(len(owner), bool), best)
+    turn, shift = way(best)
     return replace(classes, words=Words(_short(turn), _short(shift), round(1.0 / max(astray(best), 1e-3), 6)))
 
 

@@ -93,7 +93,7 @@ def basic_motions(out: Path, *, seed: int = 0, progress: bool = True) -> DemoRes
     store = corpus.write(datasets.load("basic_motions", Path("data")), out / "corpus", progress=progress)
     recipe = demo_recipe()
     windows = Windows(store, corpus.segment_windows(store, store.recordings), recipe.inputs)
-    names = np.asarray([store.recordings[i] for i in windows.index.recording])
+    names = np.asarray(store.recordings)[windows.index.recording]
     labels = np.asarray(windows.index.label_names, str)
     train = np.char.startswith(names, "train")
     model = learn.pretrain(recipe, windows, np.flatnonzero(train), out / "run", seed=seed, progress=progress)

@@ -111,8 +111,10 @@ def pretrain(
     there = {s.contract.modality for s in streams} & set(model.config.modalities)
     if told and not any(e.segments for s in sources if s.text for e in s.windows.corpus.entries):
         raise ValueError("no recording has a labelled segment: there are no words to learn, leave --text out")
-    if any(recipe.objective.wants(n) for n in ("classify", "supervised")) and not any(s.labels for s in sources):
-        raise ValueError("the objectives classify and supervised need labels as classes: --labels")
+    if any(recipe.objective.wants(n) for n in ("classify", "supervised", "words")) and not any(
+        s.labels for s in sources
+    ):
+        raise ValueError("the objectives classify, supervised and words need labels as classes: --labels")
     if not told and len(there) < 2 and set(recipe.objective.weights) == {"contrast"}:
         raise ValueError(
             f"contrast needs two modalities, there is {', '.join(sorted(there)) or 'none'}; or sentences (--text): "
@@ -127,9 +129,10 @@ def pretrain(
     bank = Bank()
     classes = sorted({name for s in sources if s.labels for name in s.classes if name})
     draws = [_draw(recipe, s, bank, classes, near_s) for s in sources]
+    said = _said(sources, bank, classes) if recipe.objective.wants("words") else ()
     task = mujo.Pretrain(
         model, recipe.objective, torch.Generator().manual_seed(seed),
-        sentences=mujo.Sentences(model, bank.sentences) if bank.sentences else None, classes=len(classes),
+        sentences=mujo.Sentences(model, bank.sentences) if bank.sentences else None, classes=len(classes), said=said,
     )  # fmt: skip
     draw = draws[0] if len(draws) == 1 else mixture(draws, [s.share for s in sources])
     fit(task, draw, recipe.pretrain, out, seed=seed, meta=meta, progress=progress, title="pre-train")
@@ -137,12 +140,28 @@ def pretrain(
     return model.eval()
 
 
+def _pairs(source: Source) -> list[tuple[str, str]]:
+    """(data set, label) of each of a source's rows."""
+    where = source.windows.corpus.table.sources[source.windows.index.recording[source.rows]]
+    return [(str(place).split(":")[0], name) for place, name in zip(where, source.names, strict=True)]
+
+
+def _said(sources: Sequence[Source], bank: Bank, classes: Sequence[str]) -> list[tuple[int, ...]]:
+    """Rows of the sentences of each class, of every data set that has it; none of a class without words."""
+    out: dict[str, dict[int, None]] = {name: {} for name in classes}
+    for source in (s for s in sources if s.text and s.labels):
+        told = descriptions(source.windows.corpus)
+        for pair, name in dict.fromkeys(zip(_pairs(source), source.classes, strict=True)):
+            if name:
+                out[name] |= dict.fromkeys(bank.rows(*pair, told.get(pair, ())))
+    return [tuple(rows) for rows in out.values()]
+
+
 def _draw(recipe: Recipe, source: Source, bank: Bank, classes: Sequence[str], near_s: float) -> Any:
     """A ``train.BatchOf`` of one source, with what the recipe's objectives need of it."""
     names, captions, numbers = source.names, None, None
     if source.text:
-        table = source.windows.corpus.table.sources[source.windows.index.recording[source.rows]]
-        pairs = [(str(where).split(":")[0], name) for where, name in zip(table, names, strict=True)]
+        pairs = _pairs(source)
         told = descriptions(source.windows.corpus)
         said = {pair: bank.rows(*pair, told.get(pair, ())) for pair in dict.fromkeys(pairs)}
         # nobody has labelled a recording without any segment: that is not the same as idle
@@ -205,7 +224,11 @@ def finetune(
 def save(model: torch.nn.Module, recipe: Recipe, path: Path, sources: Sequence[Source], **provenance: Any) -> None:
     """Weights, recipe, contracts of the training windows by source, and provenance in one safetensors file."""
     made = [learn.contracts(source.windows, source.rows) for source in sources]
-    meta = {"method": "mujo", "recipe": recipe.to_dict(), "contracts": joined(made), **provenance}
+    known = joined(made)
+    if recipe.augment.linear > 0:  # it has met accelerometers without gravity too
+        for given in known.values():
+            given["gravity"] = [False, True] if given["quantity"] == "acc" else given["gravity"]
+    meta = {"method": "mujo", "recipe": recipe.to_dict(), "contracts": known, **provenance}
     checkpoint.save(path, model.state_dict(), meta)
 
 

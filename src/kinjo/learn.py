@@ -120,7 +120,8 @@ def check_contracts(trained: Mapping[str, Mapping[str, Any]], windows: Windows) 
 def digest(windows: Windows, rows: NDArray[Any], labels: NDArray[Any] | None = None) -> str:
     """A fingerprint of the windows that a run trains on: the corpus' content, recordings, spans and labels."""
     index = windows.index.take(rows)
-    names = [windows.corpus.recordings[i] for i in index.recording]
+    ids = windows.corpus.recordings
+    names = [ids[i] for i in index.recording]
     spans = [index.start_s.tolist(), index.end_s.tolist()]
     text = json.dumps([windows.corpus.digest, names, *spans, [] if labels is None else list(labels)])
     return hashlib.sha256(text.encode()).hexdigest()[:16]

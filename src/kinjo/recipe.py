@@ -26,6 +26,13 @@ class Augment:
     """Sensors mounted otherwise: one rotation for the accelerometer and gyroscope of a placement."""
     half_turns: bool = False
     """Sensors worn any way round, upside down or back to front as a phone in a pocket: half turns about their axes."""
+    axes: float = 0.0
+    """The share of windows in which strapped units have their axes in any order (right angles). Not in pockets, where a
+    phone's long side lies along the thigh."""
+    any_way: float = 0.0
+    """The share of windows whose sensors are turned any way, whatever the rest says."""
+    linear: float = 0.0
+    """The share of windows in which accelerometers lack gravity, as many devices give it: their mean is taken away."""
     turn_deg: float = 20.0
     """Bodies (poses) seen from another side, about the vertical."""
     warp: float = 0.6
@@ -44,7 +51,13 @@ class Augment:
     """The share of batches in which accelerometers alone are read, or gyroscopes alone."""
 
 
-LATER = (("augment", "places", 0), ("augment", "one_quantity", 0.0), ("model", "placed", True))
+LATER = (
+    ("augment", "any_way", 0.0),
+    ("augment", "linear", 0.0),
+    ("augment", "places", 0),
+    ("augment", "one_quantity", 0.0),
+    ("model", "placed", True),
+)
 """Words of which the default is not told: trainings that were begun before there were these go on."""
 
 

@@ -256,13 +256,7 @@ def learn_all(
     recordings in which one activity follows another; how scores become spans, and rhythms, are learnt from these.
     """
     (model, recipe, header), same = _opened(path), dict(same or {})
-    x, labels = _joined([_vectors(model, recipe, store, train) for store, train, _ in parts], same)
-    y, chosen_labels = _joined([_vectors(model, recipe, store, chosen) for store, _, chosen in parts], same)
-    if not len(labels) or not len(chosen_labels):
-        raise ValueError("no windows to learn classes from: recordings of training and of validation are needed")
-    strange, names = _joined([(x, labels), *(_named(_vectors(model, recipe, *other)) for other in others)], {})
-    spaces = learnt({space: strange[space] for space in x}, names).only(set(labels))
-    classes = calibrated(worded(spaces, _sentences(model, [p[0] for p in parts], set(labels), same)), y, chosen_labels)
+    classes = _learnt(model, recipe, header, parts, others, same)
     made = _made(model, recipe, header, classes, Smoothing())
     made.smoothing = chosen_smoothing(
         made, (store.recording(id) for store, _, ids in parts[:spans] for id in ids), same
@@ -270,6 +264,30 @@ def learn_all(
     counted = (store.recording(id) for store, ids, _ in parts[:spans] for id in ids)
     made.rhythms = rhythms.learn_rhythms(counted, made.plan)
     return made
+
+
+def learn_classes(
+    path: Path, parts: Sequence[tuple[Corpus, Sequence[str], Sequence[str]]],
+    *, others: Sequence[tuple[Corpus, Iterable[str]]] = (), same: Mapping[str, str] | None = None,
+) -> Classes:  # fmt: skip
+    """The classes alone of what ``learn_all`` gives: how movements are compared, and those that are known."""
+    return _learnt(*_opened(path), parts, others, dict(same or {}))
+
+
+def _learnt(
+    model: mujo.MuJo, recipe: Recipe, header: Mapping[str, Any],
+    parts: Sequence[tuple[Corpus, Sequence[str], Sequence[str]]], others: Sequence[tuple[Corpus, Iterable[str]]],
+    same: Mapping[str, str],
+) -> Classes:  # fmt: skip
+    x, labels = _joined([_vectors(model, recipe, store, train) for store, train, _ in parts], same)
+    y, chosen_labels = _joined([_vectors(model, recipe, store, chosen) for store, _, chosen in parts], same)
+    if not len(labels) or not len(chosen_labels):
+        raise ValueError("no windows to learn classes from: recordings of training and of validation are needed")
+    strange, names = _joined([(x, labels), *(_named(_vectors(model, recipe, *other)) for other in others)], {})
+    every = learnt({space: strange[space] for space in x}, names)
+    if header.get("text", True):
+        every = worded(every, _sentences(model, [given[0] for given in (*parts, *others)], set(names), same))
+    return calibrated(every.only(set(labels)), y, chosen_labels)
 
 
 Labelled = tuple[dict[str, NDArray[np.float32]], NDArray[np.str_]]

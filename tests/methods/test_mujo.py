@@ -169,6 +169,7 @@ def test_a_text_model_of_another_size_is_named():
 # ------------------------------------------------------------------------------------------------ objectives
 NAMES = {
     "contrast": {f"contrast_{a}_{b}" for a, b in combinations((*MODALITIES, "text"), 2)},
+    "words": {f"words_{m}" for m in MODALITIES},
     "views": {f"views_{m}" for m in MODALITIES},
     "supervised": {"supervised"},
     "classify": {f"classify_{m}" for m in MODALITIES},
@@ -323,13 +324,15 @@ def test_surgery_on_one_loss_is_its_gradient():
 
 def test_objectives_are_checked():
     for weights in ({"contrast": 0.0}, {}, {"contrst": 1.0}, {"contrast": -1.0}):
-        with pytest.raises(ValueError, match="known are contrast, views"):
+        with pytest.raises(ValueError, match="known are contrast, words, views"):
             Objective(weights)
     for wrong in ({"temperature": 0.0}, {"drop": 1.0}, {"hide_placement": 1.5}):
         with pytest.raises(ValueError, match=r"temperature must be 0\.01"):
             Objective(**wrong)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="'classify' needs labelled windows"):
         Pretrain(model(), Objective({"classify": 1.0}), seeded())
+    with pytest.raises(ValueError, match="'words' needs labelled windows of data sets with sentences"):
+        Pretrain(model(), Objective({"words": 1.0}), seeded(), sentences=Sentences(model(), SAID), said=[(), ()])
     imu, pose = ({k: INPUTS[k] for k in MODALITIES[m]} for m in ("imu", "pose"))
     with pytest.raises(ValueError, match="regress needs inputs of IMU and pose"):
         Pretrain(model(inputs=imu), Objective({"regress": 1.0}), seeded())
@@ -337,6 +340,18 @@ def test_objectives_are_checked():
         Pretrain(model(inputs=pose), Objective({"reconstruct": 1.0}), seeded())
     with pytest.raises(ValueError, match="'masked' needs imu = 'transformer'"):
         Pretrain(model(imu="recurrent"), Objective({"masked": 1.0}), seeded())
+
+
+def test_words_ask_for_one_of_all_classes_sentences():
+    net, bank = model(), Sentences(model(), SAID)
+    learning = Pretrain(net, Objective({"words": 1.0}), seeded(), sentences=bank, said=[(0,), (), (2,)])
+    batch = without(full(windows()), "pose", 0)
+    losses = learning.losses(batch, seeded())
+    z = learning.model.embed(batch)["pose"]
+    said = net.joint("text", bank(net, torch.tensor([0, 2])), torch.zeros(2, dtype=torch.bool))
+    rows, classes = [1, 3], torch.tensor([0, 1])  # row 0 has no pose; class 1 has no words, row 5 no class
+    expected = torch.nn.functional.cross_entropy(learning.log_scale.exp() * z[rows] @ said.T, classes)
+    torch.testing.assert_close(losses["words_pose"], expected)
 
 
 # ------------------------------------------------------------------------------------------------ what is hidden

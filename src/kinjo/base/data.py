@@ -19,6 +19,7 @@ from kinjo import corpus, datasets
 from kinjo.body import PLACEMENTS
 from kinjo.corpus import Corpus
 from kinjo.datasets import cmu, gym
+from kinjo.datasets.gym.made_up import GENERATION
 from kinjo.recording import Recording, Segment, Stream
 from kinjo.sensors import PHONE_IN_POCKET, RESEARCH_IMU, WATCH, SensorModel
 from kinjo.simulate import virtual_imu
@@ -36,6 +37,9 @@ VIRTUAL = ("gym", "made_up", "cmu")
 NAMED = ("gym", "cmu", *REAL)
 """Sets whose labels are words."""
 RATE_HZ = 50.0
+LONG = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+"""From ``kinjo.simulate``'s axes, ``y`` along the limb, to those of watches and most strapped units (Xsens, SensorTag),
+whose long side is ``x``: ``values @ LONG``. A phone in a pocket lies any way round."""
 SOMEWHERE = tuple(name for name in PLACEMENTS if name not in ("wrist", "pocket", "unknown"))
 FIRST = {"gym": 10_000, "made_up": 50_000}
 """The first person of each; the benchmarks' people are others."""
@@ -73,11 +77,12 @@ def build(
         for group in range(size.groups) if not only or name in only else ():
             told = {k: v for k, v in asdict(size).items() if k not in ("copies", "groups")}
             key, made = f"{name}-{group}", partial(_gym if name == "gym" else _made_up, size, group)
-            found[key] = corpus.kept(out / key, f"{key} {told}", made, progress=progress)
+            origin = f"{key} {told}, x along limbs" + (f", generation {GENERATION}" if name == "made_up" else "")
+            found[key] = corpus.kept(out / key, origin, made, progress=progress)
     for name in ("cmu", *REAL):
         if (only and name not in only) or (not only and (data is None or datasets.DATASETS[name].find(data) is None)):
             continue
-        origin = f"cmu, {size.copies} copies, {size.groups} groups" if name == "cmu" else f"{name}, IMU"
+        origin = f"cmu, {size.copies} copies, {size.groups} groups, x along limbs" if name == "cmu" else f"{name}, IMU"
         read = partial(_cmu, root, size) if name == "cmu" else partial(_real, name, root)
         found[name] = corpus.kept(out / name, origin, read, progress=progress)
     return found
@@ -117,9 +122,18 @@ def _placed(streams: dict[str, Stream], named: dict[str, str]) -> dict[str, Stre
     out = {}
     for place, site in named.items():
         for quantity in ("acc", "gyro"):
-            stream, name = streams[f"{site}.{quantity}"], f"{place}.{quantity}"
-            out[name] = replace(stream, name=name, contract=replace(stream.contract, placement=place))
+            out[f"{place}.{quantity}"] = _worn(streams[f"{site}.{quantity}"], place)
     return out
+
+
+def _worn(stream: Stream, place: str) -> Stream:
+    """A sensor under the name of its place, with the axes of what is worn there."""
+    values, contract = stream.values(), replace(stream.contract, placement=place)
+    values = values if device(place) is PHONE_IN_POCKET else (values @ LONG).astype(values.dtype)
+    return Stream.of(
+        f"{place}.{contract.quantity}", contract, values, start_s=stream.start_s, times=stream.times,
+        missing=stream.missing,
+    )  # fmt: skip
 
 
 def _session(person: int, names: Sequence[str] | None, seconds: float, group: int) -> Recording:
@@ -157,7 +171,8 @@ def _cmu(root: Path, size: Size) -> Iterator[Recording]:
                 except ValueError as error:  # half a second of motion, or nobody to wear it
                     said.append(f"{id}, a sensor at {site}: left out: {error}")
                     continue
-                streams |= replace(imu, placement=place).streams()
+                worn = imu if device(place) is PHONE_IN_POCKET else imu.turned(LONG)
+                streams |= replace(worn, placement=place).streams()
             if streams:
                 segments = (Segment(0.0, min(motion.seconds, max(s.end_s for s in streams.values())), label),)
                 who = id[:2] if id[:2].isdigit() else "unknown"

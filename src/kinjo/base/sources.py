@@ -132,7 +132,9 @@ def sources(prepared: Prepared, choice: Choice) -> list[Source]:
     out = []
     for name, windows, rows in found:
         told: dict[str, Any] = {"labels": name != "cmu" or bool(windows.index.label[rows].any()), "same": SAME}
-        out.append(Source(windows, rows, SHARES[name] * len(rows) / total[name], text=name in NAMED, **told))
+        out.append(
+            Source(windows, rows, SHARES[name] * len(rows) / total[name], text=name in (*NAMED, "made_up"), **told)
+        )
     return out
 
 

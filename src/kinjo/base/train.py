@@ -13,6 +13,7 @@ from typing import Any, Literal
 from kinjo import __version__, joint, recognizer
 from kinjo.base.data import NAMED, facts, set_of
 from kinjo.base.sources import SAME, Choice, Prepared, prepare, sources, split
+from kinjo.classes import Classes
 from kinjo.corpus import Corpus
 from kinjo.methods import mujo
 from kinjo.nn import checkpoint
@@ -23,10 +24,11 @@ SIZES: Mapping[str, tuple[int, int]] = {"0.3": (64, 2), "1": (128, 3), "2.5": (1
 """Millions of parameters -> dim, depth."""
 OBJECTIVES: Mapping[str, Mapping[str, float]] = {
     "all": {},
-    "no-masked": {"masked": 0.0},
+    "masked": {"masked": 0.1},
     "no-contrast": {"contrast": 0.0},
     "no-classify": {"classify": 0.0},
-    "unimts": {"classify": 0.0, "masked": 0.0, "contrast": 1.0},
+    "no-words": {"words": 0.0},
+    "unimts": {"classify": 0.0, "masked": 0.0, "words": 0.0, "contrast": 1.0},
 }
 """Name -> weights in place of the recipe's; ``unimts``: IMU and words alone, only equal sentences being positives."""
 KNOWN = tuple(name for name in NAMED if name != "cmu")
@@ -46,7 +48,7 @@ class Variant:
     size: str = "1"
     rotation_deg: float | None = None
     placed: bool = True
-    objective: Literal["all", "no-masked", "no-contrast", "no-classify", "unimts"] = "all"
+    objective: Literal["all", "masked", "no-contrast", "no-classify", "no-words", "unimts"] = "all"
 
     @property
     def name(self) -> str:
@@ -118,20 +120,43 @@ def speed(recipe: Recipe, given: list[joint.Source], steps: int = TIMED) -> floa
     return (steps - few) / max(timed(steps) - timed(few), 1e-3)
 
 
+@dataclass(frozen=True)
+class Taught:
+    """What classes are learnt from: ``parts`` and ``others`` of ``recognizer.learn_all``, the first ``spans`` of which
+    are sessions in which one activity follows another.
+    """
+
+    parts: list[tuple[Corpus, list[str], list[str]]]
+    others: list[tuple[Corpus, list[str]]]
+    spans: int | None
+
+    @classmethod
+    def of(cls, stores: Mapping[str, Corpus], choice: Choice, most: int = MOST) -> Taught:
+        """Of the named sets that a choice sees; made-up movements tell how movements differ. ``ValueError``: none."""
+        seen = {name: store for name, store in stores.items() if choice.sees(set_of(name))}
+        parts, spans = [], 0
+        for known in KNOWN:  # the gym first: there one activity follows another
+            for name, store in seen.items():
+                if set_of(name) == known:
+                    train, validation = split(store, known)
+                    parts.append((store, some(train, most), some(validation, most // 4)))
+                    spans += known == "gym"
+        if not parts:
+            raise ValueError(f"no set with words to learn classes from: {choice}")
+        others = [(store, some(store.recordings, most)) for name, store in seen.items() if set_of(name) == "made_up"]
+        return cls(parts, others, spans or None)
+
+
 def taught(path: Path, stores: Mapping[str, Corpus], choice: Choice) -> Recognizer:
-    """The recognizer of a joint space: classes of the named sets it saw; made-up ones tell how movements differ."""
-    seen = {name: store for name, store in stores.items() if choice.sees(set_of(name))}
-    parts, spans = [], 0
-    for known in KNOWN:  # the gym first: there one activity follows another
-        for name, store in seen.items():
-            if set_of(name) == known:
-                train, validation = split(store, known)
-                parts.append((store, some(train), some(validation, MOST // 4)))
-                spans += known == "gym"
-    if not parts:
-        raise ValueError(f"no set with words to learn classes from: {choice}")
-    others = [(store, some(store.recordings)) for name, store in seen.items() if set_of(name) == "made_up"]
-    return recognizer.learn_all(path, parts, others=others, same=SAME, spans=spans or None)
+    """The recognizer of a joint space: classes of the named sets it saw."""
+    given = Taught.of(stores, choice)
+    return recognizer.learn_all(path, given.parts, others=given.others, same=SAME, spans=given.spans)
+
+
+def compared(path: Path, stores: Mapping[str, Corpus], choice: Choice, most: int = MOST // 4) -> Classes:
+    """Its classes alone, from fewer recordings: for benchmarks that teach by one example."""
+    given = Taught.of(stores, choice, most)
+    return recognizer.learn_classes(path, given.parts, others=given.others, same=SAME)
 
 
 def some(ids: Iterable[str], most: int = MOST) -> list[str]:

@@ -26,6 +26,8 @@ NULL_SENTENCES: tuple[str, ...] = (
 
 GYM_SENTENCES = 40
 """Of each movement of the simulated gym, made by its own grammar."""
+MADE_UP_SENTENCES = 8
+"""At most, of each movement that has no name."""
 
 _UTD = {
     "swipe left": ("the right arm sweeps sideways from the right to the left at chest height",
@@ -390,8 +392,12 @@ def sentences(dataset: str, label: str) -> tuple[str, ...]:
     if not label:
         return NULL_SENTENCES
     if dataset == "gym":
+        from kinjo.datasets.gym.made_up import number_of
+        from kinjo.datasets.gym.made_up_words import made_up_sentences
         from kinjo.datasets.gym.words import paraphrases
 
+        if (number := number_of(label)) is not None:
+            return tuple(dict.fromkeys(made_up_sentences(number, MADE_UP_SENTENCES, np.random.default_rng(number))))
         return tuple(paraphrases(label, GYM_SENTENCES, np.random.default_rng(0)))
     known = SENTENCES.get(dataset)
     if known is not None and label not in known:

@@ -7,10 +7,11 @@ classifier on the encoders, frozen or trainable, with few labels. What the paper
 - a pair's loss counts the recordings that have both, so that every recording teaches what it has;
 - recordings that show the same (one activity, by labels or captions where they may be read; synonymous sentences; two
   views of one recording) are positives in part, no negatives;
-- objectives (``Objective.weights``): ``contrast`` over pairs, ``views`` (two views of one modality), ``supervised``
-  (contrast by class), ``classify``, ``reconstruct`` (the sensors' signal from their vector of the joint space),
-  ``regress`` (of the sensors from the pose: magnitudes, since no pose tells how a sensor was mounted) and ``masked``
-  (as in Mu-MAE: hidden tokens from visible ones);
+- objectives (``Objective.weights``): ``contrast`` over pairs, ``words`` (contrast with a sentence of every class that
+  there is: a batch alone has those of one data set), ``views`` (two views of one modality), ``supervised`` (contrast by
+  class), ``classify``, ``reconstruct`` (the sensors' signal from their vector of the joint space), ``regress`` (of the
+  sensors from the pose: magnitudes, since no pose tells how a sensor was mounted) and ``masked`` (as in Mu-MAE: hidden
+  tokens from visible ones);
 - weights are fixed, learnt by uncertainty, or gradients are freed of conflict (PCGrad); objectives are joint,
   alternating or staged (``losses.multitask``);
 - modality dropout hides whole modalities of a row from all objectives but one's own.
@@ -46,7 +47,7 @@ Batch = Mapping[str, Tensor]
 of a bank of sentences, -1 none; ``label`` (batch,): class, -1 not known; ``same`` (batch,): rows of an equal number
 show the same."""
 
-OBJECTIVES = ("contrast", "views", "supervised", "classify", "reconstruct", "regress", "masked")
+OBJECTIVES = ("contrast", "words", "views", "supervised", "classify", "reconstruct", "regress", "masked")
 
 
 @dataclass(frozen=True)
@@ -225,8 +226,9 @@ class Sentences(nn.Module):
 class Pretrain(nn.Module):
     """The task of pre-training: a batch to named, weighted losses.
 
-    ``classes`` is needed for the objective ``classify``, ``sentences`` for batches with ``text``. With the objective
-    ``views`` the second half of a batch holds other views of its first half, row by row.
+    ``classes`` is needed for the objective ``classify``, ``sentences`` for batches with ``text``; ``said``, the rows of
+    each class' sentences (none: a class without words), for ``words``. With the objective ``views`` the second half of
+    a batch holds other views of its first half, row by row.
     """
 
     def __init__(
@@ -237,12 +239,16 @@ class Pretrain(nn.Module):
         *,
         sentences: Sentences | None = None,
         classes: int = 0,
+        said: Sequence[Sequence[int]] = (),
     ) -> None:
         super().__init__()
         self.model, self.objective, self.sentences = model, objective, sentences
         wants, c = objective.wants, model.config
         if wants("classify") and not classes:
             raise ValueError("the objective 'classify' needs labelled windows")
+        if wants("words") and (sentences is None or not any(said)):
+            raise ValueError("the objective 'words' needs labelled windows of data sets with sentences")
+        self.said = [torch.tensor(list(rows), dtype=torch.long) for rows in said]
         imu, pose = c.of("imu"), c.of("pose")
         lacks = [n for n, needs in (("reconstruct", [imu]), ("regress", [imu, pose])) if wants(n) and not all(needs)]
         if lacks:
@@ -300,6 +306,8 @@ class Pretrain(nn.Module):
         out: dict[str, Tensor] = {}
         if "contrast" in on and len(joint) > 1:
             out |= contrastive.pairwise(joint, hide, scale, targets=self._same(batch, rows))
+        if "words" in on and label is not None:
+            out |= self._words({m: joint[m] for m in encoded}, gone, label, scale, generator)
         if "views" in on:
             alike = batch.get("same")
             out |= {f"views_{m}": contrastive.between_views(joint[m], gone[m], scale, alike) for m in encoded}
@@ -314,6 +322,24 @@ class Pretrain(nn.Module):
             out |= self._regress(batch, encoded["pose"])
         if "masked" in on and self.masked is not None:
             out |= self.masked(batch, how.mask_ratio, generator)
+        return out
+
+    def _words(
+        self, joint: Mapping[str, Float[Tensor, "batch joint"]], gone: Mapping[str, Bool[Tensor, "batch"]],
+        label: Int[Tensor, "batch"], scale: Float[Tensor, ""], generator: torch.Generator,
+    ) -> dict[str, Tensor]:  # fmt: skip
+        """Which of all classes' sentences, one drawn of each, is that of a window."""
+        assert self.sentences is not None
+        draw = torch.rand(len(self.said), generator=generator).tolist()
+        rows = torch.tensor([int(r[int(u * len(r))]) if len(r) else -1 for r, u in zip(self.said, draw, strict=True)])
+        rows = rows.to(label.device)
+        said = self.model.joint("text", self.sentences(self.model, rows), rows < 0)
+        out = {}
+        for m, z in joint.items():
+            logits = (scale * z @ said.T).masked_fill(rows < 0, float("-inf"))
+            target = label.masked_fill(gone[m] | (label < 0) | (rows[label.clamp(min=0)] < 0), -100)
+            if bool((target >= 0).any()):
+                out[f"words_{m}"] = F.cross_entropy(logits, target, ignore_index=-100)
         return out
 
     def _same(self, batch: Batch, rows: Tensor | None) -> Float[Tensor, "batch batch"] | None:

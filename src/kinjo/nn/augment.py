@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 
@@ -22,6 +22,21 @@ def half_turns(batch: int, generator: torch.Generator) -> Float[Tensor, "batch 3
     """No turn or half a turn about one of the three axes, each as likely: a device worn any way round."""
     signs = torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, -1.0], [-1.0, 1.0, -1.0], [-1.0, -1.0, 1.0]])
     return torch.diag_embed(signs[torch.randint(4, (batch,), generator=generator)])
+
+
+def right_angles(batch: int, generator: torch.Generator) -> Float[Tensor, "batch 3 3"]:
+    """One of the 24 turns by right angles, each as likely: axes in any order, of either direction."""
+    order = torch.rand(batch, 3, generator=generator).argsort(1)
+    turn = torch.eye(3)[order] * (1 - 2 * torch.randint(2, (batch, 3, 1), generator=generator))
+    return turn * torch.linalg.det(turn)[:, None, None].round()
+
+
+def without_mean(
+    x: Float[Tensor, "batch samples 3"], missing: Bool[Tensor, "batch samples"]
+) -> Float[Tensor, "batch samples 3"]:
+    """Less the mean of what is there: of an accelerometer about what it reads without gravity."""
+    there = (~missing)[..., None].to(x)
+    return x - (x.nan_to_num() * there).sum(1, keepdim=True) / there.sum(1, keepdim=True).clamp(min=1.0)
 
 
 def rotate(

@@ -18,9 +18,14 @@ from kinjo.datasets.gym.movements_gym import STANDING_Y
 
 PREFIX = "made-up "
 """What their labels begin with; the number follows."""
+GENERATION = 2
+"""Counts up when numbers come to mean other movements: what is kept of them says so."""
 Changes = dict[str, float]
 
-POSTURES = {"standing": 0.62, "chair": 0.12, "knees up": 0.08, "lying": 0.05, "leaning back": 0.06, "plank": 0.07}
+POSTURES = {
+    "standing": 0.50, "chair": 0.14, "knees up": 0.07, "lying": 0.07, "face down": 0.07, "on the side": 0.05,
+    "leaning back": 0.05, "plank": 0.05,
+}  # fmt: skip
 """posture -> how often."""
 ARMS: tuple[Changes, ...] = (
     BY_SIDE, HIPS, CROSSED, AT_HEAD,
@@ -64,6 +69,7 @@ def made_up(number: int) -> Movement:
         _trunk(rng, keys, upright=posture in ("standing", "chair"), turns=sides == "alternate")
     if legs:
         base |= _LEGS[posture][int(rng.integers(len(_LEGS[posture])))](rng, keys)
+    sides = _sides(rng, sides, base, keys)
     rhythm = float(rng.uniform(0.3, 1.0))
     shortest = max(_shortest(base, keys), 0.5)
     slow = float(shortest * np.exp(abs(rng.normal(0.0, 0.7))) + rng.uniform(0.0, 1.2))
@@ -85,6 +91,14 @@ def _seated_too(movement: Movement) -> Movement:
     return replace(movement, variants=(Variant(), Variant(posture="chair")))
 
 
+def _sides(rng: np.random.Generator, sides: str, base: Changes, keys: list[_Key]) -> str:
+    """What one leg does from a stance of its own one side does; from an even stance, also both in turn."""
+    if any(name.startswith(("left_", "right_")) for name in base):
+        return "one"
+    sided = any(name.startswith(("left_", "right_")) for key in keys for name in key.pose)
+    return str(rng.choice(["one", "alternate"])) if sided and sides == "both" else sides
+
+
 class _Key:
     """A key in the making."""
 
@@ -99,8 +113,9 @@ def _what_moves(rng: np.random.Generator, posture: str) -> tuple[bool, bool, boo
     """Arms, trunk, legs: one at least."""
     if posture == "plank":
         return False, False, True
+    trunk = 0.0 if posture == "on the side" else 0.3
     while True:
-        found = tuple(bool(rng.random() < share) for share in (0.6, 0.3, 0.0 if posture == "chair" else 0.5))
+        found = tuple(bool(rng.random() < share) for share in (0.6, trunk, 0.5))
         if any(found):
             return found[0], found[1], found[2]
 
@@ -238,6 +253,33 @@ def _curl_up(rng: np.random.Generator, keys: list[_Key]) -> Changes:
     return {}
 
 
+def _leg_seated(rng: np.random.Generator, keys: list[_Key]) -> Changes:
+    """A knee stretched, or lifted; the other foot stays."""
+    hip, knee = float(rng.uniform(80.0, 112.0)), float(rng.uniform(2.0, 95.0))
+    for key in keys:
+        key.pose |= {"right_hip": hip, "right_knee": knee}
+    return {"right_plant": 0.0, "right_bear": 0.0, "right_ankle": 4.0}
+
+
+def _leg_face_down(rng: np.random.Generator, keys: list[_Key]) -> Changes:
+    """A thigh lifted off the floor, or a heel."""
+    hip, knee = (
+        (-float(rng.uniform(10.0, 32.0)), 4.0) if rng.random() < 0.6 else (-2.0, float(rng.uniform(35.0, 115.0)))
+    )
+    for key in keys:
+        key.pose |= {"right_hip": hip, "right_knee": knee, "right_spread": float(rng.uniform(2.0, 16.0))}
+    return {}
+
+
+def _leg_aside(rng: np.random.Generator, keys: list[_Key]) -> Changes:
+    """The upper leg lifted, straight or bent, or swung ahead."""
+    bent, opened = float(rng.uniform(0.0, 60.0)), rng.random() < 0.75
+    for key in keys:
+        spread, hip = (float(rng.uniform(18.0, 48.0)), 0.4 * bent) if opened else (6.0, float(rng.uniform(40.0, 90.0)))
+        key.pose |= {"left_spread": spread, "left_hip": hip}
+    return {"left_hip": 0.4 * bent, "left_knee": bent, "left_spread": -2.0}
+
+
 def _feet_up(rng: np.random.Generator, keys: list[_Key]) -> Changes:
     for key in keys:
         key.pose |= {"foot_y": float(rng.uniform(0.08, 0.3))}
@@ -260,7 +302,8 @@ def _foot_in(rng: np.random.Generator, keys: list[_Key]) -> Changes:
 _LEGS: dict[str, tuple[Callable[[np.random.Generator, list[_Key]], Changes], ...]] = {
     "standing": (_dip, _dip, _hinge, _step, _step, _lift, _lift, _heels, _march, _jump),
     "knees up": (_bridge, _curl_up, _curl_up, _feet_up), "lying": (_leg_lying,), "leaning back": (_feet_up,),
-    "plank": (_dip_arms, _foot_in), "chair": (_feet_up,),
+    "plank": (_dip_arms, _foot_in), "chair": (_feet_up, _leg_seated, _leg_seated), "face down": (_leg_face_down,),
+    "on the side": (_leg_aside,),
 }  # fmt: skip
 """posture -> what legs do there."""
 

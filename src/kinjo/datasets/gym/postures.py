@@ -26,6 +26,7 @@ ON_THE_WAY: dict[str, tuple[str, ...]] = {
     "standing": (), "chair": ("sitting down",), "plank": ("crouch",),
     "knees up": ("squatting", "on the seat"), "lying": ("squatting", "on the seat"),
     "on the side": ("squatting", "on the seat", "turning over"), "leaning back": ("squatting", "on the seat"),
+    "face down": ("crouch", "plank"),
 }  # fmt: skip
 """posture -> the poses between standing and it."""
 
@@ -103,6 +104,9 @@ def _on_the_floor(person: Person, upright: Floats) -> dict[str, Floats]:
         "knees up": on_floor({"x": -0.50, "tilt": -90.0, "hip": 46.0, "knee": 92.0, "abduct": 16.0, "elbow": 6.0}),
         "leaning back": on_floor({"x": -0.54, "tilt": -36.0, "trunk": 12.0, "hip": 60.0, "knee": 80.0}, 0.01),
         "lying": on_floor({"x": -0.5, "tilt": -90.0, "abduct": 16.0, "elbow": 8.0, "pronate": 60.0, **straight}),
+        "face down": on_floor({
+            "x": 0.05, "tilt": 90.0, "abduct": 14.0, "elbow": 8.0, "pronate": -60.0, **straight, "hip": -2.0,
+            "hip_turn": -5.0, "ankle": -42.0}),
         "on the side": on_side,
         "turning over": put(on_side, turning),
     }  # fmt: skip

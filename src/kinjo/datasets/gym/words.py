@@ -192,6 +192,11 @@ def _sentences(*texts: str) -> str:
     return " ".join(f"{text[0].upper()}{text[1:]}." for text in texts)
 
 
+def inflected(act: str, form: str) -> str:
+    """An act, its verbs in the ``third`` person or as a ``gerund``."""
+    return _inflected(act, {"third": _third, "gerund": _gerund}[form])
+
+
 def _inflected(act: str, form: Callable[[str], str]) -> str:
     """Each verb of an act, the first word of its parts, in another form."""
     parts = [part.partition(" ") for part in act.split(" & ")]
