@@ -30,7 +30,7 @@ def variants(size: str) -> dict[str, tuple[Variant, Choice]]:
         **{f"without {name}": (usual, Choice(without=(name,))) for name in ("gym", "made_up", "cmu", *REAL)},
         **{f"rotation {d:g}": (Variant(size, rotation_deg=d), Choice()) for d in (0.0, 30.0, 60.0)},
         "no placement": (Variant(size, placed=False), Choice()),
-        **{o: (Variant(size, objective=o), Choice()) for o in ("masked", "no-words", "no-contrast", "no-classify")},
+        **{o: (Variant(size, objective=o), Choice()) for o in ("masked", "contrast", "no-words", "no-classify")},
         "UniMTS style": (Variant(size, objective="unimts"), Choice()),
         **{f"{s} M": (Variant(s), Choice()) for s in ("0.3", "1", "2.5") if s != size},
     }  # fmt: skip
@@ -51,7 +51,7 @@ def main() -> None:
             choice = Choice((*choice.without, name), choice.only, choice.hold)
             path = bench.trained(choice, variant)
             model, cell = _base.opened(path), {}
-            if "contrast" in variant.of(bench.plan).objective.weights:
+            if {"contrast", "words"} & set(variant.of(bench.plan).objective.weights):
                 cell["zero_shot_f1"] = float(metrics.macro_f1(by_words(model, found, name).sum(0)))
             classes = space_of(bench, choice) if variant == Variant(given.size) else None
             z = entered(classes or compared(path, bench.stores, choice), _base.embedded(model, found))

@@ -12,7 +12,7 @@ from _synthetic import INPUTS, MILD, recording, store
 from kinjo import batches, corpus
 from kinjo.batches import SPARE, Windows, augmented, episodes, mixture, neighbours, plain, sampler
 from kinjo.encoders import Input, PoseInput, SensorInput, VideoInput
-from kinjo.nn.augment import right_angles, without_mean
+from kinjo.nn.augment import livelier, mean_of, right_angles
 from kinjo.recipe import Augment
 from kinjo.recording import Stream
 from kinjo.signal import GRAVITY, resample_to
@@ -505,5 +505,24 @@ def test_a_share_of_accelerometers_lacks_gravity():
     torch.testing.assert_close(out["gyro"], batch["gyro"])
     missing = gone.clone()
     missing[:, :4] = True
-    rest = without_mean(batch["acc"], missing)[:, 4:].mean(1)
-    torch.testing.assert_close(rest, torch.zeros_like(rest), atol=1e-5, rtol=0)
+    torch.testing.assert_close(mean_of(batch["acc"], missing)[:, 0], batch["acc"][:, 4:].mean(1))
+
+
+def test_movement_is_more_or_less_lively_about_its_mean():
+    time = torch.arange(96) / 19.2
+    slow, fast = torch.sin(2 * torch.pi * 0.4 * time), torch.sin(2 * torch.pi * 6.4 * time)
+    x = (slow + 0.5 * fast)[None, :, None].repeat(2, 1, 3) + torch.tensor([0.0, 1.0, 0.0])
+    gone = torch.zeros(2, 96, dtype=torch.bool)
+    gone[:, :3] = True
+    strong, sharp = torch.tensor([2.0, 1.0])[:, None, None], torch.tensor([1.0, 0.2])[:, None, None]
+    out = livelier(x, gone, strong, sharp)
+    torch.testing.assert_close(mean_of(out, gone), mean_of(x, gone), atol=0.02, rtol=0)
+    torch.testing.assert_close(out[:, :3], x[:, :3])
+    assert float(out[0, 3:].std(0).mean() / x[0, 3:].std(0).mean()) == pytest.approx(2.0, rel=0.01)
+    left = (out[1, 4:-1] - mean_of(x, gone)[1] - slow[4:-1, None]).abs().amax()
+    assert float(left) < 0.2, "a tenth of the fast part, and little of the slow one is lost"
+    inputs: dict[str, Input] = {"acc": SensorInput("acc", samples=96, slots=12)}
+    how = replace(STILL, vigour=0.7, sharpness=1.0)
+    varied = augmented({"acc": x.repeat(50, 1, 1), "acc.missing": gone.repeat(50, 1)}, inputs, how, seeded())["acc"]
+    spread = varied[:, 3:].std(1).mean(1)
+    assert float(spread.min()) < 0.6 * float(spread.max())

@@ -169,6 +169,7 @@ def augmented(
         for place in places:
             mounting[place] = torch.where(some, aug.random_rotations(n, 180.0, generator), mounting[place])
     linear = torch.rand(n, generator=generator)[:, None, None] < how.linear if how.linear > 0 else None
+    strong, sharp = (aug.factors(n, most, generator) for most in (how.vigour, how.sharpness))
     turn = aug.turns(n, how.turn_deg, generator)
     for key, spec in inputs.items():
         if key not in out:
@@ -178,7 +179,9 @@ def augmented(
         gone = aug.retime(out[f"{key}.missing"].float(), time, spec.samples, nearest=video) > 1e-3
         if isinstance(spec, SensorInput):
             if linear is not None and spec.quantity == "acc":
-                x = torch.where(linear, aug.without_mean(x, gone), x)
+                x = torch.where(linear, x - aug.mean_of(x, gone), x)
+            if (how.vigour > 0 or how.sharpness > 0) and spec.quantity != "orientation":
+                x = aug.livelier(x, gone, strong, sharp)
             x = x if spec.quantity == "orientation" else aug.rotate(x, mounting[spec.placement])
             x = aug.jitter(x, how.noise, how.scale, generator)
         elif isinstance(spec, PoseInput):

@@ -39,6 +39,10 @@ class Augment:
     """Tempo that varies within the window by up to this share."""
     crop: float = 0.15
     """Up to this share cut off at either end."""
+    vigour: float = 0.0
+    """Movement that is stronger or weaker about a sensor's mean, by a factor of up to e to this power, either way."""
+    sharpness: float = 0.0
+    """The same of what is faster than about 3 Hz in 5 s of 96 samples: soft and hard shoes, pockets, filters."""
     scale: float = 0.1
     noise: float = 0.02
     shift: float = 0.06
@@ -54,6 +58,8 @@ class Augment:
 LATER = (
     ("augment", "any_way", 0.0),
     ("augment", "linear", 0.0),
+    ("augment", "vigour", 0.0),
+    ("augment", "sharpness", 0.0),
     ("augment", "places", 0),
     ("augment", "one_quantity", 0.0),
     ("model", "placed", True),

@@ -122,11 +122,11 @@ def _placed(streams: dict[str, Stream], named: dict[str, str]) -> dict[str, Stre
     out = {}
     for place, site in named.items():
         for quantity in ("acc", "gyro"):
-            out[f"{place}.{quantity}"] = _worn(streams[f"{site}.{quantity}"], place)
+            out[f"{place}.{quantity}"] = worn(streams[f"{site}.{quantity}"], place)
     return out
 
 
-def _worn(stream: Stream, place: str) -> Stream:
+def worn(stream: Stream, place: str) -> Stream:
     """A sensor under the name of its place, with the axes of what is worn there."""
     values, contract = stream.values(), replace(stream.contract, placement=place)
     values = values if device(place) is PHONE_IN_POCKET else (values @ LONG).astype(values.dtype)

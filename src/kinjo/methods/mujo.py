@@ -227,8 +227,9 @@ class Pretrain(nn.Module):
     """The task of pre-training: a batch to named, weighted losses.
 
     ``classes`` is needed for the objective ``classify``, ``sentences`` for batches with ``text``; ``said``, the rows of
-    each class' sentences (none: a class without words), for ``words``. With the objective ``views`` the second half of
-    a batch holds other views of its first half, row by row.
+    each class' sentences (none: a class without words), for ``words``, where ``also`` are the classes that may be true
+    of a class as well. With the objective ``views`` the second half of a batch holds other views of its first half, row
+    by row.
     """
 
     def __init__(
@@ -240,6 +241,7 @@ class Pretrain(nn.Module):
         sentences: Sentences | None = None,
         classes: int = 0,
         said: Sequence[Sequence[int]] = (),
+        also: Sequence[Collection[int]] = (),
     ) -> None:
         super().__init__()
         self.model, self.objective, self.sentences = model, objective, sentences
@@ -249,6 +251,10 @@ class Pretrain(nn.Module):
         if wants("words") and (sentences is None or not any(said)):
             raise ValueError("the objective 'words' needs labelled windows of data sets with sentences")
         self.said = [torch.tensor(list(rows), dtype=torch.long) for rows in said]
+        true = torch.eye(len(said), dtype=torch.bool)
+        for one, others in enumerate(also):
+            true[one, list(others)] = True
+        self.register_buffer("true", true, persistent=False)
         imu, pose = c.of("imu"), c.of("pose")
         lacks = [n for n, needs in (("reconstruct", [imu]), ("regress", [imu, pose])) if wants(n) and not all(needs)]
         if lacks:
@@ -328,7 +334,7 @@ class Pretrain(nn.Module):
         self, joint: Mapping[str, Float[Tensor, "batch joint"]], gone: Mapping[str, Bool[Tensor, "batch"]],
         label: Int[Tensor, "batch"], scale: Float[Tensor, ""], generator: torch.Generator,
     ) -> dict[str, Tensor]:  # fmt: skip
-        """Which of all classes' sentences, one drawn of each, is that of a window."""
+        """Which of all classes' sentences, one drawn of each, is true of a window: the likelihood of any that is."""
         assert self.sentences is not None
         draw = torch.rand(len(self.said), generator=generator).tolist()
         rows = torch.tensor([int(r[int(u * len(r))]) if len(r) else -1 for r, u in zip(self.said, draw, strict=True)])
@@ -336,10 +342,13 @@ class Pretrain(nn.Module):
         said = self.model.joint("text", self.sentences(self.model, rows), rows < 0)
         out = {}
         for m, z in joint.items():
-            logits = (scale * z @ said.T).masked_fill(rows < 0, float("-inf"))
-            target = label.masked_fill(gone[m] | (label < 0) | (rows[label.clamp(min=0)] < 0), -100)
-            if bool((target >= 0).any()):
-                out[f"words_{m}"] = F.cross_entropy(logits, target, ignore_index=-100)
+            with torch.autocast(z.device.type, enabled=False):  # half precision does not tell near logits apart
+                logits = (scale.float() * z.float() @ said.float().T).masked_fill(rows < 0, float("-inf"))
+            asked = ~gone[m] & (label >= 0) & (rows[label.clamp(min=0)] >= 0)
+            if bool(asked.any()):
+                true = self.get_buffer("true")[label[asked]]
+                right = logits[asked].masked_fill(~true, float("-inf")).logsumexp(1)
+                out[f"words_{m}"] = (logits[asked].logsumexp(1) - right).mean()
         return out
 
     def _same(self, batch: Batch, rows: Tensor | None) -> Float[Tensor, "batch batch"] | None:

@@ -31,12 +31,26 @@ def right_angles(batch: int, generator: torch.Generator) -> Float[Tensor, "batch
     return turn * torch.linalg.det(turn)[:, None, None].round()
 
 
-def without_mean(
-    x: Float[Tensor, "batch samples 3"], missing: Bool[Tensor, "batch samples"]
-) -> Float[Tensor, "batch samples 3"]:
-    """Less the mean of what is there: of an accelerometer about what it reads without gravity."""
+def mean_of(x: Float[Tensor, "batch samples 3"], missing: Bool[Tensor, "batch samples"]) -> Float[Tensor, "batch 1 3"]:
+    """The mean of what is there: of an accelerometer about what gravity adds."""
     there = (~missing)[..., None].to(x)
-    return x - (x.nan_to_num() * there).sum(1, keepdim=True) / there.sum(1, keepdim=True).clamp(min=1.0)
+    return (x.nan_to_num() * there).sum(1, keepdim=True) / there.sum(1, keepdim=True).clamp(min=1.0)
+
+
+def factors(batch: int, most: float, generator: torch.Generator) -> Float[Tensor, "batch 1 1"]:
+    """Factors between exp(-most) and exp(most), as likely above 1 as below."""
+    return ((2 * torch.rand(batch, 1, 1, generator=generator) - 1) * most).exp()
+
+
+def livelier(
+    x: Float[Tensor, "batch samples 3"], missing: Bool[Tensor, "batch samples"], strong: Float[Tensor, "batch 1 1"],
+    sharp: Float[Tensor, "batch 1 1"],
+) -> Float[Tensor, "batch samples 3"]:  # fmt: skip
+    """Movement about the mean times ``strong``; what a mean of three samples misses, times ``sharp`` as well."""
+    mean = mean_of(x, missing)
+    moved = (x - mean).masked_fill(missing[..., None], 0.0)
+    slow = F.avg_pool1d(F.pad(moved.transpose(1, 2), (1, 1), mode="replicate"), 3, 1).transpose(1, 2)
+    return torch.where(missing[..., None], x, mean + strong * (slow + sharp * (moved - slow)))
 
 
 def rotate(
