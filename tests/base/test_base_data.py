@@ -9,7 +9,7 @@ import pytest
 from kinjo.base import data
 from kinjo.base.data import GROUPS, REAL, SMALL, SOMEWHERE, device, set_of, sites
 from kinjo.body import PLACEMENTS
-from kinjo.datasets import DATASETS
+from kinjo.datasets import DATASETS, gym
 from kinjo.datasets.card import DatasetError
 from kinjo.recording import Recording
 from kinjo.sensors import PHONE_IN_POCKET, RESEARCH_IMU, WATCH
@@ -68,3 +68,19 @@ def test_a_set_that_is_asked_for_and_not_there_says_how_to_get_it(tmp_path: Path
 
 def test_sets_of_corpora():
     assert [set_of(n) for n in ("gym-3", "made_up-0", "wisdm")] == ["gym", "made_up", "wisdm"]
+
+
+def test_watches_and_strapped_units_have_their_long_side_along_the_limb_and_phones_any_way():
+    made = data._session(data.FIRST["gym"] + 3, ("standing",), 30.0, 0)
+    still = {p: made.streams[f"{p}.acc"].values().mean(0) / 9.81 for p in ("chest", "right_ankle")}
+    for place, up in still.items():
+        assert abs(up[0]) > 0.8, (place, up)
+    there = gym.record(
+        data.FIRST["gym"] + 3, seconds=30.0, names=("standing",), placements=("chest",), imu_rate_hz=50.0
+    )
+    before = there.streams["chest.acc"]
+    after = data.worn(before, "chest").values()
+    np.testing.assert_array_equal(after[:, 0], before.values()[:, 1])
+    np.testing.assert_array_equal(after[:, 1], -before.values()[:, 0])
+    np.testing.assert_array_equal(data.worn(before, "left_pocket").values(), before.values())
+    assert data.worn(before, "waist").contract.placement == "waist"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from kinjo import joint, runtime
+from kinjo import demo_base, joint, runtime
 from kinjo.base import data, ship, sources, train
 from kinjo.base.__main__ import main
 from kinjo.base.sources import SAME, Choice
@@ -215,3 +215,28 @@ def test_the_command_runs_it_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert made.name == "kinjo-base.safetensors"
     assert str(made) in capsys.readouterr().out
     assert "/" + str(tmp_path).strip("/") not in checkpoint.load(made)[1]["command"]
+
+
+def test_the_demo_asks_by_words_and_by_one_example(trained: Path, tmp_path: Path):
+    found = demo_base.base(tmp_path, model=Recognizer.load(trained), people=(700,), draws=3)
+    ways = {f"{what} watch, {how}" for what in ("real", "simulated") for how in ("words", "one example")}
+    assert set(found.accuracy) == ways | {"real watch, one example: MiniRocket"}
+    assert all(0 <= found.interval[n][0] <= value <= found.interval[n][1] <= 1 for n, value in found.accuracy.items())
+    assert found.accuracy["real watch, one example: MiniRocket"] > 0.5
+    assert found.picture.is_file()
+    assert found.picture.with_suffix(".json").is_file()
+
+
+def test_who_eats_may_be_sitting(prepared: dict[str, list[Windows]]):
+    found = sources.sources(prepared, Choice())
+    assert all(s.also == sources.ALSO for s in found)
+    assert all(label not in true for label, true in sources.ALSO.items())
+
+
+def test_classes_alone_are_those_of_the_recognizer(trained: Path, stores: dict[str, Corpus]):
+    model = Recognizer.load(trained)
+    classes = train.compared(trained, stores, Choice(), train.MOST)
+    assert set(classes.names) == set(model.classes.names)
+    for space, means in classes.means.items():
+        np.testing.assert_allclose(means, model.classes.means[space], atol=1e-3)
+    assert classes.words is not None
