@@ -29,7 +29,7 @@ from kinjo.datasets.sentences import sentences
 from kinjo.encoders import SensorInput
 from kinjo.methods.mujo import MuJo
 from kinjo.nn import augment
-from kinjo.recipe import Recipe
+from kinjo.recipe import Augment, Recipe
 from kinjo.recognizer import vectors
 
 UNIMTS = "unimts"
@@ -217,5 +217,8 @@ def chance(found: Asked) -> float:
 
 
 def finetuned(recipe: Recipe, steps: int) -> Recipe:
-    """The recipe with so many steps of fine-tuning, in small batches."""
-    return replace(recipe, finetune=replace(recipe.finetune, steps=steps, batch_size=32, lr=1e-3, warmup_steps=10))
+    """The recipe with so many steps of fine-tuning, in small batches, and little augmentation: within one data set
+    sensors are worn alike.
+    """
+    plan = replace(recipe.finetune, steps=steps, batch_size=32, lr=1e-3, warmup_steps=10)
+    return replace(recipe, finetune=plan, augment=Augment(rotation_deg=10.0, warp=0.1, crop=0.05))

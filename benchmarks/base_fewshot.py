@@ -100,7 +100,7 @@ def main() -> None:
     parser = _base.options(__doc__)
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--shots", type=int, nargs="*", default=list(SHOTS))
-    parser.add_argument("--finetune", type=int, default=150, help="steps")
+    parser.add_argument("--finetune", type=int, default=300, help="steps")
     given = parser.parse_args()
     bench, table = Bench.of(given), {}
     for name in bench.sets(tuple(WHAT)):
