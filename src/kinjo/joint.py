@@ -21,6 +21,7 @@ from kinjo.batches import Windows, mixture, sampler
 from kinjo.corpus import Corpus
 from kinjo.datasets.sentences import NULL_SENTENCES, sentences
 from kinjo.methods import mujo
+from kinjo.methods.mujo_weights import mumae_weights
 from kinjo.nn import checkpoint
 from kinjo.recipe import Recipe
 from kinjo.train import fit
@@ -265,11 +266,11 @@ def joined(contracts: Sequence[Mapping[str, Mapping[str, Any]]]) -> dict[str, di
 def initialise_from(model: mujo.MuJo, path: Path) -> list[str]:
     """Start from a checkpoint of a MuJo or of a Mu-MAE: the names of the weights that were taken over.
 
-    Taken is what fits by name and shape (of a Mu-MAE: ``mujo.mumae_weights``); nothing at all is a ``ValueError``.
+    Taken is what fits by name and shape (of a Mu-MAE: ``mumae_weights``); nothing at all is a ``ValueError``.
     """
     tensors, header = checkpoint.load(path)
     if header.get("method") == "mumae":
-        return mujo.mumae_weights(model, tensors)
+        return mumae_weights(model, tensors)
     own = model.state_dict()
     given = {name.removeprefix("model."): x for name, x in tensors.items()}
     fitting = {name: x for name, x in given.items() if name in own and own[name].shape == x.shape}

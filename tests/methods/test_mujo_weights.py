@@ -12,6 +12,7 @@ from kinjo.encoders import Input, VideoInput
 from kinjo.encoders.frozen import Preprocess, VisionEncoder
 from kinjo.methods import mujo, mumae
 from kinjo.methods.mujo import Objective, Pretrain
+from kinjo.methods.mujo_weights import mumae_weights
 
 
 # ------------------------------------------------------------------------------------------------ pre-trained models
@@ -98,7 +99,7 @@ def test_mumaes_weights_start_the_encoders():
     theirs = mumae.MuMAE(mumae.Config(inputs, dim=16, depth=1, heads=2, decoder_dim=12, decoder_heads=2), seeded(9))
     net = model(inputs=inputs)
     before = {n: x.clone() for n, x in net.state_dict().items()}
-    taken = mujo.mumae_weights(net, theirs.state_dict())
+    taken = mumae_weights(net, theirs.state_dict())
     own, given = net.state_dict(), theirs.state_dict()
     roots = {
         "encoders.imu.stems.acc": "enter.acc", "encoders.imu.stems.gyro": "enter.gyro",
@@ -122,9 +123,9 @@ def test_weights_that_do_not_fit_are_refused_and_of_others_what_fits_is_taken():
     acc = {"acc": INPUTS["acc"]}
     large = mumae.MuMAE(mumae.Config(acc, dim=32, depth=1, decoder_dim=12, decoder_heads=2), seeded(9))
     with pytest.raises(ValueError, match="nothing of this Mu-MAE fits"):
-        mujo.mumae_weights(model(), large.state_dict())
+        mumae_weights(model(), large.state_dict())
     fits = mumae.MuMAE(mumae.Config(INPUTS, dim=16, depth=1, heads=2, decoder_dim=12, decoder_heads=2), seeded(9))
-    taken = mujo.mumae_weights(model(imu="recurrent"), fits.state_dict())
+    taken = mumae_weights(model(imu="recurrent"), fits.state_dict())
     assert not any(
         n.startswith(("encoders.imu.context", "encoders.pose.stems")) for n in taken
     )  # two parts: other stems

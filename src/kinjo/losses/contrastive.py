@@ -111,6 +111,19 @@ def soft_targets(
     return normalised(out)
 
 
+def any_of(
+    z: Float[Tensor, "rows joint"], said: Float[Tensor, "classes joint"], true: Bool[Tensor, "rows classes"],
+    known: Bool[Tensor, "classes"], scale: Float[Tensor, ""],
+) -> Float[Tensor, ""]:  # fmt: skip
+    """Minus the log likelihood that a row is one of the classes ``true`` of it among those ``known``; one or more are
+    both.
+    """
+    with torch.autocast(z.device.type, enabled=False):
+        logits = (scale.float() * z.float() @ said.float().T).masked_fill(~known, float("-inf"))
+        right = logits.masked_fill(~true, float("-inf")).logsumexp(1)
+        return (logits.logsumexp(1) - right).mean()
+
+
 def between_views(
     z: Unit, missing: Rows, scale: Float[Tensor, ""], same: Int[Tensor, "rows"] | None = None
 ) -> Float[Tensor, ""]:

@@ -17,7 +17,7 @@ classifier on the encoders, frozen or trainable, with few labels. What the paper
 - modality dropout hides whole modalities of a row from all objectives but one's own.
 
 Sentences come as rows of a bank (``Sentences``): embedded once by a frozen text model, or, with ``train_text``, by the
-text model in every batch. Mu-MAE's weights may start the encoders (``mumae_weights``).
+text model in every batch. Mu-MAE's weights may start the encoders (``mujo_weights``).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from kinjo.encoders import ImuEncoder, Input, PoseEncoder, PoseInput, SensorInput, VideoEncoder, VideoInput
+from kinjo.encoders import ImuEncoder, Input, PoseEncoder, VideoEncoder
 from kinjo.losses import contrastive, multitask
 from kinjo.losses.masked import masked_mse
 from kinjo.methods.classify import Classifier, mixed
@@ -251,10 +251,9 @@ class Pretrain(nn.Module):
         if wants("words") and (sentences is None or not any(said)):
             raise ValueError("the objective 'words' needs labelled windows of data sets with sentences")
         self.said = [torch.tensor(list(rows), dtype=torch.long) for rows in said]
-        true = torch.eye(len(said), dtype=torch.bool)
+        self.register_buffer("true", torch.eye(len(said), dtype=torch.bool), persistent=False)
         for one, others in enumerate(also):
-            true[one, list(others)] = True
-        self.register_buffer("true", true, persistent=False)
+            self.get_buffer("true")[one, list(others)] = True
         imu, pose = c.of("imu"), c.of("pose")
         lacks = [n for n, needs in (("reconstruct", [imu]), ("regress", [imu, pose])) if wants(n) and not all(needs)]
         if lacks:
@@ -336,19 +335,16 @@ class Pretrain(nn.Module):
     ) -> dict[str, Tensor]:  # fmt: skip
         """Which of all classes' sentences, one drawn of each, is true of a window: the likelihood of any that is."""
         assert self.sentences is not None
-        draw = torch.rand(len(self.said), generator=generator).tolist()
-        rows = torch.tensor([int(r[int(u * len(r))]) if len(r) else -1 for r, u in zip(self.said, draw, strict=True)])
-        rows = rows.to(label.device)
+        draw = zip(self.said, torch.rand(len(self.said), generator=generator).tolist(), strict=True)
+        picked = [int(r[int(u * len(r))]) if len(r) else -1 for r, u in draw]
+        rows = torch.tensor(picked, device=label.device)
         said = self.model.joint("text", self.sentences(self.model, rows), rows < 0)
         out = {}
         for m, z in joint.items():
-            with torch.autocast(z.device.type, enabled=False):  # half precision does not tell near logits apart
-                logits = (scale.float() * z.float() @ said.float().T).masked_fill(rows < 0, float("-inf"))
             asked = ~gone[m] & (label >= 0) & (rows[label.clamp(min=0)] >= 0)
             if bool(asked.any()):
                 true = self.get_buffer("true")[label[asked]]
-                right = logits[asked].masked_fill(~true, float("-inf")).logsumexp(1)
-                out[f"words_{m}"] = (logits[asked].logsumexp(1) - right).mean()
+                out[f"words_{m}"] = contrastive.any_of(z[asked], said, true, rows >= 0, scale)
         return out
 
     def _same(self, batch: Batch, rows: Tensor | None) -> Float[Tensor, "batch batch"] | None:
@@ -502,33 +498,3 @@ class Classify(nn.Module):
             and (modalities is None or spec.modality in modalities)
         }
         return self.classifier.probabilities(self.model.encode(kept))
-
-
-def mumae_weights(model: MuJo, weights: Mapping[str, Tensor]) -> list[str]:
-    """Start the encoders from a Mu-MAE's weights: entrances of streams named alike, and its encoder for each modality.
-
-    Returns the names that were taken over; none is a ``ValueError``.
-    """
-    own, taken = model.state_dict(), {}
-    for name, value in weights.items():
-        name = name.removeprefix("model.")
-        root, _, rest = name.partition(".")
-        wanted = []
-        if root == "encoder":
-            wanted = [f"encoders.{m}.context.encoder.{rest}" for m in model.encoders]
-        elif root == "enter":
-            key, _, rest = rest.partition(".")
-            spec = model.config.inputs.get(key)
-            if isinstance(spec, SensorInput):
-                wanted = [f"encoders.imu.stems.{spec.quantity}.{rest}"]
-            elif isinstance(spec, PoseInput):
-                wanted = [f"encoders.pose.stems.0.{rest}"] if spec.places == 1 else []
-            elif isinstance(spec, VideoInput):
-                wanted = [f"encoders.video.stem.{rest}"]
-        taken |= {n: value for n in wanted if n in own and own[n].shape == value.shape}
-    if not taken:
-        raise ValueError(
-            "nothing of this Mu-MAE fits: take its dim, heads and inputs in the recipe's [model] and [inputs]"
-        )
-    model.load_state_dict(taken, strict=False)
-    return sorted(taken)
