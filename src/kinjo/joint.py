@@ -132,12 +132,13 @@ def pretrain(
     bank = Bank()
     classes = sorted({name for s in sources if s.labels for name in s.classes if name})
     draws = [_draw(recipe, s, bank, classes, near_s) for s in sources]
+    draws, rivals = _groups(draws, sources, classes) if recipe.objective.within else (draws, [])
     words = recipe.objective.wants("words")
     said, also = (_said(sources, bank, classes), _also(sources, classes)) if words else ((), ())
     task = mujo.Pretrain(
         model, recipe.objective, torch.Generator().manual_seed(seed),
         sentences=mujo.Sentences(model, bank.sentences) if bank.sentences else None, classes=len(classes), said=said,
-        also=also,
+        also=also, rivals=rivals,
     )  # fmt: skip
     draw = draws[0] if len(draws) == 1 else mixture(draws, [s.share for s in sources])
     fit(task, draw, recipe.pretrain, out, seed=seed, meta=meta, progress=progress, title="pre-train")
@@ -160,6 +161,23 @@ def _said(sources: Sequence[Source], bank: Bank, classes: Sequence[str]) -> list
             if name:
                 out[name] |= dict.fromkeys(bank.rows(*pair, told.get(pair, ())))
     return [tuple(rows) for rows in out.values()]
+
+
+def _groups(
+    draws: Sequence[Any], sources: Sequence[Source], classes: Sequence[str]
+) -> tuple[list[Any], list[list[int]]]:
+    """Batches that tell of which data set they are, and the classes of each data set."""
+    place = {name: i for i, name in enumerate(classes)}
+    sets = [_pairs(source)[0][0] for source in sources]
+    numbers = {name: i for i, name in enumerate(dict.fromkeys(sets))}
+    members: list[set[int]] = [set() for _ in numbers]
+    for source, name in zip(sources, sets, strict=True):
+        members[numbers[name]] |= {place[c] for c in set(source.classes) if source.labels and c in place}
+
+    def told(draw: Any, group: int) -> Any:
+        return lambda generator: draw(generator) | {"group": torch.tensor([group])}
+
+    return [told(d, numbers[n]) for d, n in zip(draws, sets, strict=True)], [sorted(m) for m in members]
 
 
 def _also(sources: Sequence[Source], classes: Sequence[str]) -> list[list[int]]:

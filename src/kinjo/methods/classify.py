@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from kinjo.losses.masked import present_average
@@ -40,14 +40,20 @@ class Classifier(nn.Module):
         return SCALE * torch.einsum("bpd,cpd->bpc", F.normalize(parts, dim=2), F.normalize(weights, dim=2))
 
     def losses(
-        self, encoded: Mapping[str, Encoded], target: Int[Tensor, "batch"] | Float[Tensor, "batch classes"]
-    ) -> dict[str, Float[Tensor, ""]]:
-        """``classify_imu`` and the like. ``target``: classes, -1 not known; or shares of classes."""
+        self, encoded: Mapping[str, Encoded], target: Int[Tensor, "batch"] | Float[Tensor, "batch classes"],
+        rivals: Bool[Tensor, "classes"] | None = None,
+    ) -> dict[str, Float[Tensor, ""]]:  # fmt: skip
+        """``classify_imu`` and the like. ``target``: classes, -1 not known; or shares of classes. ``rivals``: those
+        among which they are told apart, None: all.
+        """
         out = {}
         unknown = target < 0 if target.dim() == 1 else target.sum(1) == 0
         for modality, e in encoded.items():
             logits = self.logits(modality, e.embedding)
             truth = target.clamp(min=0) if target.dim() == 1 else target
+            if rivals is not None:
+                logits = logits[..., rivals]
+                truth = (rivals.cumsum(0) - 1).clamp(min=0)[truth] if target.dim() == 1 else target[:, rivals]
             each = torch.stack(
                 [F.cross_entropy(x, truth, label_smoothing=SMOOTHING, reduction="none") for x in logits.unbind(1)]
             ).sum(0)

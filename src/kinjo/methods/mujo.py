@@ -36,7 +36,7 @@ from kinjo.losses import contrastive, multitask
 from kinjo.losses.masked import masked_mse
 from kinjo.methods.classify import Classifier, mixed
 from kinjo.nn.context import Context, Encoded, Recurrent
-from kinjo.nn.masking import random_mask
+from kinjo.nn.masking import dropped, random_mask
 from kinjo.nn.places import Places
 from kinjo.nn.processes import gathered
 from kinjo.nn.tokens import gather_tokens, normalise_tokens, sincos, split_hidden
@@ -44,8 +44,8 @@ from kinjo.nn.transformer import Transformer, initialise
 
 Batch = Mapping[str, Tensor]
 """Input key -> prepared windows (batch, samples, ...), ``key.missing`` -> bool (batch, samples); ``text`` (batch,): row
-of a bank of sentences, -1 none; ``label`` (batch,): class, -1 not known; ``same`` (batch,): rows of an equal number
-show the same."""
+of a bank of sentences, -1 none; ``label`` (batch,): class, -1 not known; ``group`` (1,): the batch's data set; ``same``
+(batch,): rows of an equal number show the same."""
 
 OBJECTIVES = ("contrast", "words", "views", "supervised", "classify", "reconstruct", "regress", "masked")
 
@@ -105,6 +105,8 @@ class Objective:
     hide_placement: float = 0.2
     """The share of batches in which placements are read as if never seen."""
     mask_ratio: float = 0.6
+    within: bool = False
+    """Classes (``classify``, ``words``) compete within their data set alone: else telling data sets apart pays."""
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.weights) - set(OBJECTIVES))
@@ -228,8 +230,8 @@ class Pretrain(nn.Module):
 
     ``classes`` is needed for the objective ``classify``, ``sentences`` for batches with ``text``; ``said``, the rows of
     each class' sentences (none: a class without words), for ``words``, where ``also`` are the classes that may be true
-    of a class as well. With the objective ``views`` the second half of a batch holds other views of its first half, row
-    by row.
+    of a class as well; ``rivals``, the classes of each data set, for ``Objective.within``. With the objective ``views``
+    the second half of a batch holds other views of its first half, row by row.
     """
 
     def __init__(
@@ -242,6 +244,7 @@ class Pretrain(nn.Module):
         classes: int = 0,
         said: Sequence[Sequence[int]] = (),
         also: Sequence[Collection[int]] = (),
+        rivals: Sequence[Collection[int]] = (),
     ) -> None:
         super().__init__()
         self.model, self.objective, self.sentences = model, objective, sentences
@@ -254,6 +257,9 @@ class Pretrain(nn.Module):
         self.register_buffer("true", torch.eye(len(said), dtype=torch.bool), persistent=False)
         for one, others in enumerate(also):
             self.get_buffer("true")[one, list(others)] = True
+        self.register_buffer("rivals", torch.zeros(len(rivals), classes, dtype=torch.bool), persistent=False)
+        for group, members in enumerate(rivals):
+            self.get_buffer("rivals")[group, list(members)] = True
         imu, pose = c.of("imu"), c.of("pose")
         lacks = [n for n, needs in (("reconstruct", [imu]), ("regress", [imu, pose])) if wants(n) and not all(needs)]
         if lacks:
@@ -308,11 +314,12 @@ class Pretrain(nn.Module):
         if rows is not None and self.sentences is not None:
             gone["text"] = hide["text"] = rows < 0
             joint["text"] = model.joint("text", self.sentences(model, rows), gone["text"])
+        rivals = self.get_buffer("rivals")[batch["group"][0]] if how.within and "group" in batch else None
         out: dict[str, Tensor] = {}
         if "contrast" in on and len(joint) > 1:
             out |= contrastive.pairwise(joint, hide, scale, targets=self._same(batch, rows))
         if "words" in on and label is not None:
-            out |= self._words({m: joint[m] for m in encoded}, gone, label, scale, generator)
+            out |= self._words({m: joint[m] for m in encoded}, gone, label, scale, generator, rivals)
         if "views" in on:
             alike = batch.get("same")
             out |= {f"views_{m}": contrastive.between_views(joint[m], gone[m], scale, alike) for m in encoded}
@@ -320,7 +327,7 @@ class Pretrain(nn.Module):
             pool = {m: joint[m] for m in encoded}
             out["supervised"] = contrastive.supervised_over(pool, label, scale, {m: hide[m] for m in encoded})
         if "classify" in on and self.classifier is not None and label is not None:
-            out |= self.classifier.losses(encoded, label)
+            out |= self.classifier.losses(encoded, label, rivals)
         if "reconstruct" in on and "imu" in joint:
             out |= self._reconstruct(batch, joint["imu"])
         if "regress" in on and "pose" in encoded:
@@ -332,6 +339,7 @@ class Pretrain(nn.Module):
     def _words(
         self, joint: Mapping[str, Float[Tensor, "batch joint"]], gone: Mapping[str, Bool[Tensor, "batch"]],
         label: Int[Tensor, "batch"], scale: Float[Tensor, ""], generator: torch.Generator,
+        rivals: Bool[Tensor, "classes"] | None,
     ) -> dict[str, Tensor]:  # fmt: skip
         """Which of all classes' sentences, one drawn of each, is true of a window: the likelihood of any that is."""
         assert self.sentences is not None
@@ -339,12 +347,12 @@ class Pretrain(nn.Module):
         picked = [int(r[int(u * len(r))]) if len(r) else -1 for r, u in draw]
         rows = torch.tensor(picked, device=label.device)
         said = self.model.joint("text", self.sentences(self.model, rows), rows < 0)
-        out = {}
+        known, out = rows >= 0 if rivals is None else (rows >= 0) & rivals, {}
         for m, z in joint.items():
             asked = ~gone[m] & (label >= 0) & (rows[label.clamp(min=0)] >= 0)
             if bool(asked.any()):
                 true = self.get_buffer("true")[label[asked]]
-                out[f"words_{m}"] = contrastive.any_of(z[asked], said, true, rows >= 0, scale)
+                out[f"words_{m}"] = contrastive.any_of(z[asked], said, true, known, scale)
         return out
 
     def _same(self, batch: Batch, rows: Tensor | None) -> Float[Tensor, "batch batch"] | None:
@@ -377,21 +385,6 @@ def missing_samples(batch: Batch, key: str) -> Bool[Tensor, "batch samples"]:
     """``key.missing``, or nothing."""
     gone = batch.get(f"{key}.missing")
     return torch.zeros(batch[key].shape[:2], dtype=torch.bool, device=batch[key].device) if gone is None else gone
-
-
-def dropped(
-    gone: Mapping[str, Bool[Tensor, "batch"]], share: float, generator: torch.Generator
-) -> dict[str, Bool[Tensor, "batch"]]:
-    """Modality dropout: each modality hidden from ``share`` of the rows, one that is there always left.
-
-    Of what is there the one that drew the highest number stays, whatever the draw.
-    """
-    names = list(gone)
-    missing = torch.stack([gone[m] for m in names], 1)
-    draw = torch.rand(missing.shape, generator=generator).to(missing.device).masked_fill(missing, -1.0)
-    keep = F.one_hot(draw.argmax(1), len(names)).bool()
-    hide = missing | ((draw < share) & ~keep)
-    return {m: hide[:, i] for i, m in enumerate(names)}
 
 
 class MaskedModel(nn.Module):

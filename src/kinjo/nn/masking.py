@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool
 from torch import Tensor
 
@@ -38,3 +41,18 @@ def independent_masks(
 ) -> dict[str, Bool[Tensor, "batch tokens"]]:
     """As ``synchronised_masks`` with a draw of its own for each stream: what one hides another may show."""
     return {name: random_mask(batch, slots, ratio, generator).repeat_interleave(n, dim=1) for name, n in places.items()}
+
+
+def dropped(
+    gone: Mapping[str, Bool[Tensor, "batch"]], share: float, generator: torch.Generator
+) -> dict[str, Bool[Tensor, "batch"]]:
+    """Modality dropout: each modality hidden from ``share`` of the rows, one that is there always left.
+
+    Of what is there the one that drew the highest number stays, whatever the draw.
+    """
+    names = list(gone)
+    missing = torch.stack([gone[m] for m in names], 1)
+    draw = torch.rand(missing.shape, generator=generator).to(missing.device).masked_fill(missing, -1.0)
+    keep = F.one_hot(draw.argmax(1), len(names)).bool()
+    hide = missing | ((draw < share) & ~keep)
+    return {m: hide[:, i] for i, m in enumerate(names)}
