@@ -46,7 +46,7 @@ HELD = {"development": (*DEVELOPMENT, *TAUGHT), "test": TAUGHT}
 """What training does not see."""
 TRAINING, VALIDATION, MAKING_UP = 1000, 100, 2000
 """The first person of each; sessions of 120, 300 and 120 s."""
-MADE_UP, SESSIONS_OF_THEM, AT_ONCE = 2000, 2200, 8
+MADE_UP, SESSIONS_OF_THEM, AT_ONCE = 1200, 1300, 8
 """Movements without a name, sessions in which people do them, and of how many a session is made."""
 ROCKET_KNOWN, ROCKET_MADE_UP, ROCKET_FIT, ROCKET_AXES = 8000, 12_000, 4000, 512
 """Of MiniRocket: windows of known and of made-up movements, windows that it is fitted on, principal components."""
@@ -253,7 +253,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--held", choices=list(HELD), default="test")
     parser.add_argument("--people", type=int, default=400)
-    parser.add_argument("--steps", type=int, default=14_000)
+    parser.add_argument("--steps", type=int, default=7000)
     parser.add_argument("--seeds", type=int, default=1)
     given = parser.parse_args()
     models = [trained(given.held, given.people, given.steps, seed) for seed in range(given.seeds)]

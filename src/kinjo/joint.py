@@ -117,7 +117,7 @@ def pretrain(
     if any(recipe.objective.wants(n) for n in ("classify", "supervised", "words")) and not any(
         s.labels for s in sources
     ):
-        raise ValueError("the objectives classify, supervised and words need labels as classes: --labels")
+        raise ValueError("the objectives words, classify and supervised need labels as classes: --labels")
     if not told and len(there) < 2 and set(recipe.objective.weights) == {"contrast"}:
         raise ValueError(
             f"contrast needs two modalities, there is {', '.join(sorted(there)) or 'none'}; or sentences (--text): "

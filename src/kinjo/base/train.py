@@ -25,13 +25,13 @@ SIZES: Mapping[str, tuple[int, int]] = {"0.3": (64, 2), "1": (128, 3), "2.5": (1
 OBJECTIVES: Mapping[str, Mapping[str, float]] = {
     "all": {},
     "masked": {"masked": 0.1},
-    "contrast": {"contrast": 0.5},
+    "words": {"words": 1.0, "contrast": 0.0},
     "no-classify": {"classify": 0.0},
-    "no-words": {"words": 0.0, "contrast": 1.0},
+    "no-contrast": {"contrast": 0.0, "classify": 1.0},
     "unimts": {"classify": 0.0, "masked": 0.0, "words": 0.0, "contrast": 1.0},
 }
-"""Name -> weights in place of the recipe's; ``no-words``: contrast within batches instead; ``unimts``: IMU and words
-alone, only equal sentences being positives."""
+"""Name -> weights in place of the recipe's; ``words``: contrast with all classes of the data set in place of a batch's;
+``unimts``: IMU and words alone, only equal sentences being positives."""
 KNOWN = tuple(name for name in NAMED if name != "cmu")
 """Sets whose labels the model knows when it is loaded: CMU's are of whole trials."""
 MOST = 400
@@ -49,7 +49,7 @@ class Variant:
     size: str = "1"
     rotation_deg: float | None = None
     placed: bool = True
-    objective: Literal["all", "masked", "contrast", "no-classify", "no-words", "unimts"] = "all"
+    objective: Literal["all", "masked", "words", "no-classify", "no-contrast", "unimts"] = "all"
 
     @property
     def name(self) -> str:

@@ -38,7 +38,9 @@ def mean_of(x: Float[Tensor, "batch samples 3"], missing: Bool[Tensor, "batch sa
 
 
 def factors(batch: int, most: float, generator: torch.Generator) -> Float[Tensor, "batch 1 1"]:
-    """Factors between exp(-most) and exp(most), as likely above 1 as below."""
+    """Factors between exp(-most) and exp(most), as likely above 1 as below; nothing is drawn for ``most`` 0."""
+    if most == 0:
+        return torch.ones(batch, 1, 1)
     return ((2 * torch.rand(batch, 1, 1, generator=generator) - 1) * most).exp()
 
 
