@@ -292,3 +292,17 @@ def test_later_words_are_told_only_where_they_are_used():
     assert "placed" not in plain["model"]
     used = replace(MUJO, augment=Augment(places=4, one_quantity=0.1), model=replace(MUJO.model, placed=False))
     assert Recipe.from_dict(used.to_dict()) == used
+
+
+def test_trainings_begun_before_a_word_was_there_go_on():
+    """A recipe that leaves a later word at its default is told as it was without it: runs are resumed by that."""
+    inputs = {"acc": SensorInput("acc", samples=32, slots=8)}
+    told = Recipe("old", inputs, mujo.Config(inputs), method="mujo").to_dict()
+    assert set(told["augment"]) == {
+        "rotation_deg", "half_turns", "turn_deg", "warp", "crop", "scale", "noise", "shift", "mixup",
+    }  # fmt: skip
+    assert set(told["objective"]) == {
+        "weights", "weighting", "schedule", "temperature", "synonyms", "drop", "hide_placement", "mask_ratio",
+    }  # fmt: skip
+    assert "placed" not in told["model"]
+    assert Recipe.from_dict(told).to_dict() == told

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kinjo import datasets
+from kinjo import datasets, demo_watch
 from kinjo.base.data import worn
 from kinjo.classes import Classes
+from kinjo.corpus import centre_label
 from kinjo.datasets import gym
 from kinjo.datasets.sentences import sentences
 from kinjo.demo import DemoResult, finished
@@ -23,7 +25,6 @@ from kinjo.evaluate.intervals import accuracy_interval
 from kinjo.evaluate.pictures import plot_bars
 from kinjo.recognizer import Recognizer
 from kinjo.recording import Recording
-from kinjo.sensors import WATCH
 
 PLACE = "right_wrist"
 PEOPLE, TEACHER = range(700, 708), 720
@@ -31,12 +32,10 @@ PEOPLE, TEACHER = range(700, 708), 720
 
 
 def base(
-    out: Path, *, model: Recognizer | None = None, people: Sequence[int] = PEOPLE, draws: int = 100, seed: int = 0,
-    progress: bool = True,
-) -> DemoResult:  # fmt: skip
+    out: Path, *, model: Recognizer | None = None, people: Sequence[int] = PEOPLE, draws: int = 100, seed: int = 0
+) -> DemoResult:
     """Zero-shot and one-shot on BasicMotions and on the gym. ``model``: another than the one that ships."""
     start = time.monotonic()
-    del progress  # it takes seconds
     model = model or Recognizer.load()
     out.mkdir(parents=True, exist_ok=True)
     answers = {**_real(model, draws, seed), **_simulated(model, people)}
@@ -138,19 +137,16 @@ class _Asked:
 
     def labels(self, recordings: Sequence[Recording]) -> NDArray[np.intp]:
         """What is true in the middle of each window, -1 for nothing."""
-        out = np.full(len(self.times), -1)
-        for k, (owner, middle) in enumerate(zip(self.owner.tolist(), self.times.mean(1).tolist(), strict=True)):
-            for s in recordings[owner].segments:
-                if s.start_s <= middle < s.end_s:
-                    out[k] = gym.NAMES.index(s.label)
-        return out
+        place = {name: i for i, name in enumerate(gym.NAMES)}
+        spans = [self.times[self.owner == k] for k in range(len(recordings))]
+        found = [centre_label(r.segments, t[:, 0], t[:, 1]) for r, t in zip(recordings, spans, strict=True)]
+        return np.array([place.get(name, -1) for names in found for name in names])
 
 
 def session(person: int, names: Sequence[str], seconds: float) -> Recording:
     """Somebody in the gym with a watch, whose long side lies along the forearm."""
-    made = gym.record(person, seconds=seconds, names=tuple(names), placements=(PLACE,), sensors={PLACE: WATCH})
-    streams = {name: worn(made.streams[name], PLACE) for name in (f"{PLACE}.acc", f"{PLACE}.gyro")}
-    return Recording(made.id, streams, made.segments, made.subject, made.source)
+    made = demo_watch.session(person, tuple(names), seconds)
+    return replace(made, streams={name: worn(stream, PLACE) for name, stream in made.streams.items()})
 
 
 def _first(recording: Recording) -> Recording:

@@ -56,6 +56,7 @@ class Augment:
 
 
 LATER = (
+    ("augment", "axes", 0.0),
     ("augment", "any_way", 0.0),
     ("augment", "linear", 0.0),
     ("augment", "vigour", 0.0),
@@ -63,8 +64,14 @@ LATER = (
     ("augment", "places", 0),
     ("augment", "one_quantity", 0.0),
     ("model", "placed", True),
+    ("objective", "within", False),
 )
 """Words of which the default is not told: trainings that were begun before there were these go on."""
+
+
+def _told(part: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """A part of a recipe without the words of ``LATER`` that are at their default."""
+    return {name: value for name, value in values.items() if (part, name, value) not in LATER}
 
 
 @dataclass(frozen=True)
@@ -100,10 +107,7 @@ class Recipe:
         """Plain JSON types; ``Recipe.from_dict`` is the inverse. Kept in every checkpoint."""
         out = asdict(self)
         out["model"].pop("inputs")
-        for part, name, default in LATER:
-            if out[part].get(name) == default:
-                del out[part][name]
-        return out
+        return out | {part: _told(part, out[part]) for part in ("augment", "model", "objective")}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], where: str = "recipe") -> Recipe:
@@ -113,7 +117,8 @@ class Recipe:
         if method not in METHODS:
             raise ValueError(f"{where}: method must be {' or '.join(METHODS)}, given {method!r}")
         other = {"mumae": "objective", "mujo": "oneshot"}[method]
-        if values.get(other, {}) not in ({}, asdict(cls.__dataclass_fields__[other].default_factory())):  # type: ignore[operator]
+        usual = asdict(cls.__dataclass_fields__[other].default_factory())  # type: ignore[operator]
+        if values.get(other, {}) not in ({}, usual, _told(other, usual)):
             raise ValueError(f"{where}: [{other}] is not for method = '{method}'")
         if method == "mumae" and _table(values.get("augment", {}), f"{where}: [augment]").get("mixup"):
             raise ValueError(f"{where}: [augment] mixup is for method = 'mujo'")

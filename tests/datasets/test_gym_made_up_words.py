@@ -19,6 +19,13 @@ def test_every_movement_has_words_of_its_posture():
         assert all(any(where in sentence for where in WHERE[posture]) for sentence in said), said
 
 
+def test_what_is_done_standing_or_seated_says_both():
+    either = next(m for m in map(made_up, NUMBERS) if any(v.posture for v in m.variants))
+    for sentence in sentences("gym", either.label):
+        assert any(where in sentence for where in WHERE["standing"]), sentence
+        assert any(where in sentence for where in WHERE["chair"]), sentence
+
+
 def test_something_is_said_of_what_moves():
     silent = [m.label for m in map(made_up, NUMBERS) if not (arms(m) or trunk(m) or legs(m))]
     assert len(silent) < 0.02 * len(NUMBERS), silent

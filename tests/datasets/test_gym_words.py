@@ -7,7 +7,7 @@ import pytest
 
 from kinjo.datasets.gym.movements import MOVEMENTS
 from kinjo.datasets.gym.vocabulary import FAULTS, LABELS, PLURALS
-from kinjo.datasets.gym.words import LABEL_WORDS, _gerund, _third, describe, paraphrases, plural, with_article
+from kinjo.datasets.gym.words import LABEL_WORDS, describe, gerund, paraphrases, plural, third, with_article
 
 VERBS = set(
     re.findall(
@@ -122,9 +122,9 @@ def test_faults_are_said(fault: str):
 
 def test_inflections():
     thirds = [("go", "goes"), ("press", "presses"), ("carry", "carries"), ("stay", "stays"), ("lower", "lowers")]
-    assert [(verb, _third(verb)) for verb, _ in thirds] == thirds
+    assert [(verb, third(verb)) for verb, _ in thirds] == thirds
     gerunds = [("squat", "squatting"), ("lie", "lying"), ("rise", "rising"), ("see", "seeing"), ("hinge", "hinging")]
-    assert [(verb, _gerund(verb)) for verb, _ in gerunds] == gerunds
+    assert [(verb, gerund(verb)) for verb, _ in gerunds] == gerunds
     assert [plural(x) for x in ("squat", "shoulder press", "crunch")] == ["squats", "shoulder presses", "crunches"]
     assert {plural(name) for name in PLURALS} == set(PLURALS.values())
     assert [with_article(x) for x in ("squat", "air squat", "one-leg squat")] == [

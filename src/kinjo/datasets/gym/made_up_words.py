@@ -12,7 +12,7 @@ import numpy as np
 
 from kinjo.datasets.gym.made_up import Changes, made_up
 from kinjo.datasets.gym.movement import Movement
-from kinjo.datasets.gym.words import inflected
+from kinjo.datasets.gym.words import gerund, inflected, third
 
 SLOWLY_S, QUICKLY_S = 5.0, 1.4
 """Seconds of a cycle from which it is slow, and up to which it is quick."""
@@ -36,17 +36,18 @@ def made_up_sentences(number: int, n: int, rng: np.random.Generator) -> list[str
     """``n`` sentences about a made-up movement; some may be alike."""
     movement = made_up(number)
     parts = [part for part in (legs(movement), trunk(movement), arms(movement)) if part] or [["move a little"]]
+    postures = dict.fromkeys(variant.posture or movement.posture for variant in movement.variants)
     seconds = sum(movement.seconds) / 2
     pace = " slowly" if seconds > SLOWLY_S else " quickly" if seconds < QUICKLY_S else ""
     out = []
     for _ in range(n):
         some = parts if rng.random() < 0.7 else [parts[int(rng.integers(len(parts)))]]
         done = " & ".join(act for part in rng.permutation(len(some)) for act in some[int(part)])
-        where = str(rng.choice(WHERE[movement.posture]))
+        where = " or ".join(str(rng.choice(WHERE[posture])) for posture in postures)
         how = pace if rng.random() < 0.5 else ""
-        third, gerund = (inflected(done, form) for form in ("third", "gerund"))
-        forms = (f"{where}, a person {third}{how}", f"{gerund}{how}, {where}", f"somebody {third}{how}, {where}",
-                 f"{where}: {gerund}{how}", f"a person is {where}, {gerund}{how}")  # fmt: skip
+        does, doing = inflected(done, third), inflected(done, gerund)
+        forms = (f"{where}, a person {does}{how}", f"{doing}{how}, {where}", f"somebody {does}{how}, {where}",
+                 f"{where}: {doing}{how}", f"a person is {where}, {doing}{how}")  # fmt: skip
         out.append(str(rng.choice(forms)))
     return out
 
@@ -151,7 +152,7 @@ def _standing(movement: Movement, moved: set[str], keys: Changes, leg: str) -> l
 def _free_leg(movement: Movement, leg: str) -> list[str]:
     """A leg that carries nothing."""
     (hip, hip_to), (knee, knee_to), (spread, spread_to) = (_change(movement, n) for n in ("hip", "knee", "spread"))
-    if movement.posture == "chair":
+    if movement.posture == "chair":  # as ``postures`` has it
         hip, knee = 86.0, 84.0
     straight = "straight " if max(knee, knee_to) < 15.0 else ""
     out = []

@@ -84,7 +84,7 @@ def _way(words: Words, rng: np.random.Generator, side: str | None, named: bool) 
     if rng.random() > 0.45:
         return ""
     if named and not words.verb and rng.random() < 0.4:
-        return f", {_inflected(_of_side(_pick(rng, words.acts), side), _gerund)}"
+        return f", {inflected(_of_side(_pick(rng, words.acts), side), gerund)}"
     way = _pick(rng, words.ways)
     plain = words.region == DAILY and way.split()[0] in _PREPOSITIONS
     return f" {way}" if plain else f", {way}"
@@ -126,11 +126,11 @@ def _acted(words: Words, rng: np.random.Generator, repetitions: int | None, spee
     act = _of_side(_pick(rng, words.acts), side)
     form = rng.random()
     if form < 0.2:
-        done = _inflected(act, _gerund)
+        done = inflected(act, gerund)
     elif form < 0.6:
-        done = f"{_subject(words, rng)} is {_inflected(act, _gerund)}"
+        done = f"{_subject(words, rng)} is {inflected(act, gerund)}"
     else:
-        done = f"{_subject(words, rng)} {_inflected(act, _third)}"
+        done = f"{_subject(words, rng)} {inflected(act, third)}"
     comma = ", " if " and " in done or ", " in done else " "
     if side and f"the {side} " not in done:
         done += comma + words.side.format(side)
@@ -158,8 +158,8 @@ def _about(words: Words, rng: np.random.Generator) -> str:
 def _doing(subject: str, verb: str, rng: np.random.Generator) -> str:
     form = rng.random()
     if form < 0.2:
-        return _gerund(verb)
-    return f"{subject} is {_gerund(verb)}" if form < 0.5 else f"{subject} {_third(verb)}"
+        return gerund(verb)
+    return f"{subject} is {gerund(verb)}" if form < 0.5 else f"{subject} {third(verb)}"
 
 
 def _subject(words: Words, rng: np.random.Generator) -> str:
@@ -192,12 +192,7 @@ def _sentences(*texts: str) -> str:
     return " ".join(f"{text[0].upper()}{text[1:]}." for text in texts)
 
 
-def inflected(act: str, form: str) -> str:
-    """An act, its verbs in the ``third`` person or as a ``gerund``."""
-    return _inflected(act, {"third": _third, "gerund": _gerund}[form])
-
-
-def _inflected(act: str, form: Callable[[str], str]) -> str:
+def inflected(act: str, form: Callable[[str], str]) -> str:
     """Each verb of an act, the first word of its parts, in another form."""
     parts = [part.partition(" ") for part in act.split(" & ")]
     return _and([f"{form(verb)} {rest}".strip() for verb, _, rest in parts])
@@ -215,13 +210,15 @@ def with_article(name: str) -> str:
     return f"{'an' if name[0].lower() in 'aeiou' and not name.startswith(('one', 'uni')) else 'a'} {name}"
 
 
-def _third(verb: str) -> str:
+def third(verb: str) -> str:
+    """What somebody does: ``lifts``."""
     if verb.endswith("y") and verb[-2] not in "aeiou":
         return verb[:-1] + "ies"
     return verb + ("es" if verb.endswith(("s", "x", "ch", "sh", "o")) else "s")
 
 
-def _gerund(verb: str) -> str:
+def gerund(verb: str) -> str:
+    """Doing it: ``lifting``."""
     if verb in GERUNDS:
         return GERUNDS[verb]
     return (verb[:-1] if verb.endswith("e") and not verb.endswith("ee") else verb) + "ing"
