@@ -32,11 +32,13 @@ def questions(bench: Bench, name: str) -> Asked:
     return _base.asked(store, bench.plan, places=places, without=without, ids=split(store, name)[0])
 
 
-def by_words(model: MuJo, found: Asked, dataset: str) -> np.ndarray[Any, Any]:
-    """Answers by subject, class and answer, of the nearest class by its sentences."""
+def by_words(
+    model: MuJo, found: Asked, dataset: str, known: np.ndarray[Any, Any] | None = None
+) -> np.ndarray[Any, Any]:
+    """Answers by subject, class and answer, of the nearest class by its sentences; ``known``: windows of training."""
     z = _base.embedded(model, found)["joint"]
     said = _base.said(dataset, found.classes)
-    scores = zeroshot.classify(z, {name: joint.embed_text(model, some) for name, some in said.items()})
+    scores = zeroshot.classify(z, {name: joint.embed_text(model, some) for name, some in said.items()}, known=known)
     truth = np.searchsorted(found.classes, found.labels)
     return metrics.count(truth, scores, np.unique(found.subjects, return_inverse=True)[1])
 

@@ -93,7 +93,7 @@ def test_finetuning_takes_a_part_of_a_split(place: Path) -> None:
     assert joint.load(place / "whole" / "model.safetensors")[2]["classes"] == sorted(_gym_corpus.NAMES)
 
 
-def test_words_name_what_is_done(place: Path) -> None:
+def test_words_name_what_is_done(place: Path, gym_corpus: Corpus) -> None:
     space = place / "space" / "model.safetensors"
     found = ran("evaluate", "zeroshot", space, "--corpus", place / "other", "-o", place / "new" / "words.json")
     assert {line["input"] for line in found["lines"]} == {"imu", "pose", "imu_pose"}
@@ -101,6 +101,8 @@ def test_words_name_what_is_done(place: Path) -> None:
     assert json.loads((place / "new" / "words.json").read_text()) == found
     half = ran("evaluate", "zeroshot", space, "--corpus", place / "other", "--split", place / "split.json")
     assert half["windows"] < found["windows"]
+    near = ran("evaluate", "zeroshot", space, "--corpus", place / "other", "--known", gym_corpus.root)
+    assert near["windows"] == found["windows"]
     assert "| imu_pose | none | zero-shot |" in told(
         "evaluate", "zeroshot", space, "--corpus", place / "other", "--null"
     )

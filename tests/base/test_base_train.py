@@ -240,3 +240,11 @@ def test_classes_alone_are_those_of_the_recognizer(trained: Path, stores: dict[s
     for space, means in classes.means.items():
         np.testing.assert_allclose(means, model.classes.means[space], atol=1e-3)
     assert classes.words is not None
+
+
+def test_reach_is_measured_on_windows_of_the_sets_that_a_choice_sees(trained: Path, stores: dict[str, Corpus]):
+    few, more = (train.known(trained, stores, Choice(), most) for most in (10, 40))
+    assert len(few) < len(more) <= 40 + 8  # a window more of every group of places
+    assert np.linalg.norm(few, axis=1) == pytest.approx(np.ones(len(few)), abs=1e-3)
+    with pytest.raises(ValueError, match="no window"):
+        train.known(trained, stores, Choice(without=("gym",)), 10)

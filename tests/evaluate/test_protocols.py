@@ -83,6 +83,9 @@ def test_words_name_what_was_learnt_with_words(space: Path, gym_corpus: Corpus) 
     assert {line.per_seed[0] for line in found.lines} != {found.lines[0].macro_f1}  # inputs differ
     part = protocols.zero_shot(space, gym_corpus, ids(gym_corpus, 9))
     assert part.windows < found.windows
+    less = protocols.zero_shot(space, gym_corpus, known=gym_corpus)
+    assert less.line("zero-shot", "none", "imu_pose").accuracy > 0.7
+    assert [line.per_seed for line in less.lines] != [line.per_seed for line in found.lines]
 
 
 def test_words_of_another_kind_of_model_name_them_too(classes: Path, gym_corpus: Corpus) -> None:

@@ -30,6 +30,31 @@ def test_modalities_that_are_missing_do_not_vote() -> None:
     assert fuse(p, gone) == pytest.approx(np.array([[0.5, 0.5], [0.1, 0.9], [0.5, 0.5]]))
 
 
+def test_a_sentence_that_is_near_to_everything_does_not_win_by_that() -> None:
+    """A hub lies between two kinds, nearer to both than their own sentences are; and there are windows of its own."""
+    rng = np.random.default_rng(0)
+    kinds = np.repeat([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.7, 0.7, 0.0]], 200, 0)
+    kinds += 0.05 * rng.standard_normal(kinds.shape)
+    prompts = {"a": [[0.6, 0.0, -0.8]], "b": [[0.0, 0.6, -0.8]], "hub": [[0.7, 0.7, 0.0]]}
+    assert np.mean(classify(kinds, prompts).argmax(1) == 2) > 0.9
+    corrected = classify(kinds, prompts, known=kinds).argmax(1)
+    assert np.mean(corrected == np.repeat([0, 1, 2], 200)) > 0.9
+
+
+def test_reach_is_the_mean_cosine_of_the_nearest_windows() -> None:
+    rng = np.random.default_rng(1)
+    known, classes = rng.standard_normal((1000, 4)), rng.standard_normal((3, 4))
+    cosine = known @ classes.T / np.linalg.norm(known, axis=1)[:, None] / np.linalg.norm(classes, axis=1)
+    assert zs.reach(known, classes, 0.01) == pytest.approx(np.sort(cosine, 0)[-10:].mean(0))
+    assert zs.reach(known[:3], classes) == pytest.approx(cosine[:3].max(0))  # one at least
+
+
+def test_known_windows_of_another_space_are_refused() -> None:
+    for known in (np.zeros((0, 2)), np.ones((5, 3)), np.full((5, 2), np.nan)):
+        with pytest.raises(ValueError, match="known windows are"):
+            classify(np.eye(2), {"a": np.ones((1, 2))}, known=known)
+
+
 def test_classes_without_sentences_are_refused() -> None:
     with pytest.raises(ValueError, match="at least one class"):
         classify(np.eye(2), {})

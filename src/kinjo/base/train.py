@@ -10,9 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from kinjo import __version__, joint, recognizer
 from kinjo.base.data import NAMED, facts, set_of
-from kinjo.base.sources import SAME, Choice, Prepared, prepare, sources, split
+from kinjo.base.sources import SAME, Choice, Prepared, by_places, prepare, sources, split
 from kinjo.classes import Classes
 from kinjo.corpus import Corpus
 from kinjo.methods import mujo
@@ -26,7 +29,7 @@ OBJECTIVES: Mapping[str, Mapping[str, float]] = {
     "all": {},
     "masked": {"masked": 0.1},
     "words": {"words": 1.0, "contrast": 0.0},
-    "no-classify": {"classify": 0.0},
+    "classify": {"classify": 0.3},
     "no-contrast": {"contrast": 0.0, "classify": 1.0},
     "unimts": {"classify": 0.0, "masked": 0.0, "words": 0.0, "contrast": 1.0},
 }
@@ -36,6 +39,8 @@ KNOWN = tuple(name for name in NAMED if name != "cmu")
 """Sets whose labels the model knows when it is loaded: CMU's are of whole trials."""
 MOST = 400
 """Recordings of a corpus from which classes are learnt: evenly picked."""
+KNOWN_WINDOWS = 2000
+"""Of each set, by which the reach of sentences is measured."""
 TIMED = 12
 """Steps by which the speed of a machine is measured, the first quarter not counted."""
 
@@ -49,7 +54,7 @@ class Variant:
     size: str = "1"
     rotation_deg: float | None = None
     placed: bool = True
-    objective: Literal["all", "masked", "words", "no-classify", "no-contrast", "unimts"] = "all"
+    objective: Literal["all", "masked", "words", "classify", "no-contrast", "unimts"] = "all"
 
     @property
     def name(self) -> str:
@@ -158,6 +163,28 @@ def compared(path: Path, stores: Mapping[str, Corpus], choice: Choice, most: int
     """Its classes alone, from fewer recordings: for benchmarks that teach by one example."""
     given = Taught.of(stores, choice, most)
     return recognizer.learn_classes(path, given.parts, others=given.others, same=SAME)
+
+
+def known(path: Path, stores: Mapping[str, Corpus], choice: Choice, most: int = KNOWN_WINDOWS) -> NDArray[np.float32]:
+    """Windows (m, d) in the joint space of the sets with words that a choice sees, at most so many of each, evenly
+    picked: what ``zeroshot.classify`` measures the reach of sentences by. ``ValueError`` where there are none.
+    """
+    model, recipe, _ = joint.load(path)
+    assert isinstance(model, mujo.MuJo)
+    found = []
+    for name in (name for name in KNOWN if choice.sees(name)):
+        every = {key: store for key, store in stores.items() if set_of(key) == name}
+        for store in every.values():
+            groups = by_places(store, recipe, split(store, name)[0])
+            total = sum(len(windows) for windows in groups)
+            for windows in groups:
+                count = -(-most * len(windows) // (total * len(every)))
+                rows = np.unique(np.linspace(0, len(windows) - 1, min(count, len(windows))).astype(np.intp))
+                z = joint.embed(model, windows, rows, 256)["imu"]
+                found.append(z[z.any(1)])
+    if not found:
+        raise ValueError(f"no window of a set with words: {choice}")
+    return np.concatenate(found)
 
 
 def some(ids: Iterable[str], most: int = MOST) -> list[str]:

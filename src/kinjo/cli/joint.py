@@ -131,13 +131,17 @@ def zeroshot(
     split: SplitOf = None,
     part: PartOf = "test",
     null: Annotated[bool, typer.Option(help="Idle time (NULL) is a class too.")] = False,
+    known: Annotated[
+        Path | None, typer.Option(help="Corpus that the model learnt from: sentences near to all of it count less.")
+    ] = None,
     out: OutOf = None,
     as_json: Json = False,
 ) -> None:
     """Name what happens by words alone: nearest sentences in the joint space, by every modality and all together."""
     from kinjo.evaluate import protocols
 
-    found = protocols.zero_shot(model, _opened(corpus), _ids(split, part), null=null, progress=not as_json)
+    near = None if known is None else _opened(known)
+    found = protocols.zero_shot(model, _opened(corpus), _ids(split, part), null=null, known=near, progress=not as_json)
     _given(found.to_dict(), found.to_markdown(), out, as_json)
 
 

@@ -6,7 +6,7 @@ Whether a model has seen the recordings or the classes is for the caller to know
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -71,19 +71,26 @@ def loaded(path: Path) -> tuple[MuJo | Classify, MuJo, Recipe, dict[str, Any]]:
 
 
 def zero_shot(
-    path: Path, corpus: Corpus, ids: Iterable[str] | None = None, *, null: bool = False, progress: bool = False
-) -> Table:
-    """Classes by their sentences alone, by every modality and all together. ``null``: NULL is a class by its own."""
+    path: Path, corpus: Corpus, ids: Iterable[str] | None = None, *, null: bool = False,
+    known: Corpus | None = None, progress: bool = False,
+) -> Table:  # fmt: skip
+    """Classes by their sentences alone, by every modality and all together. ``null``: NULL is a class by its own;
+    ``known``: a corpus that the model was trained on, see ``zeroshot.classify``.
+    """
     _, space, recipe, header = loaded(path)
     asked = given(corpus, recipe, header, ids, null=null)
-    return by_words(space, asked, "zero-shot", progress=progress)
+    near = seen(space, given(known, recipe, header, null=True), progress) if known is not None else {}
+    return by_words(space, asked, "zero-shot", known=near, progress=progress)
 
 
-def by_words(space: MuJo, asked: Given, arm: str, *, progress: bool = False) -> Table:
-    """The table of one arm: nearest sentences."""
+def by_words(
+    space: MuJo, asked: Given, arm: str, *, known: Mapping[str, NDArray[Any]] | None = None, progress: bool = False
+) -> Table:
+    """The table of one arm: nearest sentences; ``known``: windows of training by modality."""
     there, classes = seen(space, asked, progress), tuple(sorted(set(asked.labels.tolist())))
     prompts = {c: joint.embed_text(space, asked.of_class(c)) for c in classes}
-    answers = {m: zeroshot.classify(z, prompts) for m, z in there.items()}
+    near = {m: z[z.any(1)] for m, z in (known or {}).items()}
+    answers = {m: zeroshot.classify(z, prompts, known=near.get(m)) for m, z in there.items()}
     if len(there) > 1:
         answers["_".join(there)] = zeroshot.fuse(answers, {m: ~z.any(1) for m, z in there.items()})
     problem = asked_problem(asked, classes)

@@ -9,29 +9,49 @@ from numpy.typing import ArrayLike, NDArray
 
 SCALE = 10.0
 """Of the cosines before the softmax; the order of the classes does not depend on it."""
+NEAREST = 0.005
+"""Share of the known windows by which a class' reach is measured."""
 
 
-def classify(embeddings: ArrayLike, prompts: Mapping[str, ArrayLike], *, scale: float = SCALE) -> NDArray[np.float64]:
+def classify(
+    embeddings: ArrayLike, prompts: Mapping[str, ArrayLike], *, known: ArrayLike | None = None, scale: float = SCALE
+) -> NDArray[np.float64]:
     """Probabilities (n, classes) of ``embeddings`` (n, d), classes in the order of ``prompts``.
 
     A class is the mean of its sentences' vectors (p, d), each of unit length: a prompt ensemble. Rows that are
     zero (nothing to see) are even. NULL is a class like any other: give it its sentences. ``ValueError`` where shapes
     differ or values are not finite.
+
+    ``known`` (m, d): windows that the model was trained on. From the cosines of a class its ``reach`` is taken away, so
+    that sentences which are near to everything do not win by that alone.
     """
     x = np.asarray(embeddings, np.float64)
     if x.ndim != 2 or not np.isfinite(x).all():
         raise ValueError(f"embeddings are (n, d), finite: given {x.shape}")
     if not prompts:
         raise ValueError("zero-shot needs at least one class with sentences")
-    unit, near = _unit(x), []
+    classes = []
     for name, given in prompts.items():
         said = np.atleast_2d(np.asarray(given, np.float64))
         if said.shape[1] != x.shape[1] or not len(said) or not np.isfinite(said).all():
             raise ValueError(f"class '{name}': sentences are (p, {x.shape[1]}), p from 1, finite: given {said.shape}")
-        near.append(unit @ _unit(_unit(said).mean(0, keepdims=True))[0])
-    cosine = np.stack(near, 1)
+        classes.append(_unit(_unit(said).mean(0, keepdims=True))[0])
+    cosine = _unit(x) @ np.stack(classes, 1)
+    if known is not None:
+        cosine -= reach(known, np.stack(classes))
     out = np.exp(scale * (cosine - cosine.max(1, keepdims=True)))
     return out / out.sum(1, keepdims=True)
+
+
+def reach(known: ArrayLike, classes: ArrayLike, share: float = NEAREST) -> NDArray[np.float64]:
+    """How near to each class (k, d) the windows come that are nearest to it: the mean cosine (k,) of a ``share`` of
+    ``known`` (m, d), one at least. Hubs reach high (cross-domain similarity local scaling, Conneau et al. 2018).
+    """
+    x, y = np.asarray(known, np.float64), np.asarray(classes, np.float64)
+    if x.ndim != 2 or not len(x) or x.shape[1] != y.shape[1] or not np.isfinite(x).all():
+        raise ValueError(f"known windows are (m, {y.shape[1]}), m from 1, finite: given {x.shape}")
+    count = max(1, round(share * len(x)))
+    return np.partition(_unit(x) @ _unit(y).T, len(x) - count, axis=0)[len(x) - count :].mean(0)
 
 
 def fuse(probabilities: Mapping[str, ArrayLike], missing: Mapping[str, ArrayLike]) -> NDArray[np.float64]:
