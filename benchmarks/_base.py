@@ -22,7 +22,7 @@ from _tools import ROOT, data_root
 from kinjo import joint
 from kinjo.base.data import SMALL, Size, build
 from kinjo.base.sources import Choice, by_places, prepare, sources
-from kinjo.base.train import Variant, space, speed
+from kinjo.base.train import Variant, by_class, space, speed
 from kinjo.batches import Windows
 from kinjo.corpus import Corpus
 from kinjo.datasets.sentences import sentences
@@ -87,7 +87,7 @@ class Bench:
         kept = self.work / f"steps-{size}-{self.given.minutes:g}min-{self.given.threads}.json"
         if not kept.is_file():
             recipe = Variant(size).of(self.plan)
-            each = speed(recipe, sources(_prepared(self.work, self.given.small), Choice()))
+            each = speed(recipe, sources(_prepared(self.work, self.given.small), Choice(), classes=by_class(recipe)))
             kept.write_text(json.dumps({"steps": int(60 * self.given.minutes * each), "steps_per_s": each}))
         return int(json.loads(kept.read_text())["steps"])
 

@@ -30,7 +30,7 @@ def variants(size: str) -> dict[str, tuple[Variant, Choice]]:
         **{f"without {name}": (usual, Choice(without=(name,))) for name in ("gym", "made_up", "cmu", *REAL)},
         **{f"rotation {d:g}": (Variant(size, rotation_deg=d), Choice()) for d in (0.0, 30.0, 60.0)},
         "no placement": (Variant(size, placed=False), Choice()),
-        **{o: (Variant(size, objective=o), Choice()) for o in ("masked", "words", "no-contrast", "no-classify")},
+        **{o: (Variant(size, objective=o), Choice()) for o in ("masked", "no-words", "only-words", "classify", "only-classify")},
         "UniMTS style": (Variant(size, objective="unimts"), Choice()),
         **{f"{s} M": (Variant(s), Choice()) for s in ("0.3", "1", "2.5") if s != size},
     }  # fmt: skip

@@ -33,8 +33,7 @@ NEAR_S = 10.0
 @dataclass(frozen=True)
 class Source:
     """Windows to pre-train on: which ``rows``, with what ``share`` of the batches, and whether their labels may be read
-    as sentences (``text``) or as classes (``labels``). ``same``: labels that are another source's by another name;
-    ``also``: labels of which classes, of this or another source, may be true as well (who eats may be sitting).
+    as sentences (``text``) or as classes (``labels``). ``same``: labels that are another source's by another name.
     """
 
     windows: Windows
@@ -43,7 +42,6 @@ class Source:
     text: bool = False
     labels: bool = False
     same: Mapping[str, str] = field(default_factory=dict)
-    also: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def classes(self) -> list[str]:
@@ -124,7 +122,7 @@ def pretrain(
             "with one alone add another objective to [objective] weights, such as views or masked"
         )
     meta: dict[str, Any] = {"recipe": recipe.to_dict(), "windows": [learn.digest(s.windows, s.rows) for s in sources]}
-    meta["sources"] = [[s.share, s.text, s.labels, near_s, *(dict(x) for x in (s.same, s.also) if x)] for s in sources]
+    meta["sources"] = [[s.share, s.text, s.labels, near_s, *([dict(s.same)] if s.same else [])] for s in sources]
     if init is not None:
         taken = initialise_from(model, init)
         meta["init"] = hashlib.sha256(init.read_bytes()).hexdigest()
@@ -133,12 +131,11 @@ def pretrain(
     classes = sorted({name for s in sources if s.labels for name in s.classes if name})
     draws = [_draw(recipe, s, bank, classes, near_s) for s in sources]
     draws, rivals = _groups(draws, sources, classes) if recipe.objective.within else (draws, [])
-    words = recipe.objective.wants("words")
-    said, also = (_said(sources, bank, classes), _also(sources, classes)) if words else ((), ())
+    said = _said(sources, bank, classes) if recipe.objective.wants("words") else ()
     task = mujo.Pretrain(
         model, recipe.objective, torch.Generator().manual_seed(seed),
         sentences=mujo.Sentences(model, bank.sentences) if bank.sentences else None, classes=len(classes), said=said,
-        also=also, rivals=rivals,
+        rivals=rivals,
     )  # fmt: skip
     draw = draws[0] if len(draws) == 1 else mixture(draws, [s.share for s in sources])
     fit(task, draw, recipe.pretrain, out, seed=seed, meta=meta, progress=progress, title="pre-train")
@@ -178,16 +175,6 @@ def _groups(
         return lambda generator: draw(generator) | {"group": torch.tensor([group])}
 
     return [told(d, numbers[n]) for d, n in zip(draws, sets, strict=True)], [sorted(m) for m in members]
-
-
-def _also(sources: Sequence[Source], classes: Sequence[str]) -> list[list[int]]:
-    """Of each class the numbers of those that may be true as well."""
-    place, out = {name: i for i, name in enumerate(classes)}, [[] for _ in classes]
-    for source in sources:
-        for name, others in source.also.items():
-            if (own := source.same.get(name, name)) in place:
-                out[place[own]] += [place[other] for other in others if other in place]
-    return out
 
 
 def _draw(recipe: Recipe, source: Source, bank: Bank, classes: Sequence[str], near_s: float) -> Any:

@@ -122,7 +122,7 @@ def test_variants_change_what_they_say():
     unimts = Variant("0.3", objective="unimts").of(PLAN)
     assert dict(unimts.objective.weights) == {"contrast": 1.0}
     assert Variant("2.5", rotation_deg=0.0, placed=False).of(PLAN, 7).pretrain.steps == 7
-    assert len({Variant(size, objective=o).name for size in train.SIZES for o in train.OBJECTIVES}) == 18  # pyright: ignore[reportArgumentType]
+    assert len({Variant(size, objective=o).name for size in train.SIZES for o in train.OBJECTIVES}) == 21  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="sizes"):
         Variant("7").of(PLAN)
 
@@ -227,10 +227,14 @@ def test_the_demo_asks_by_words_and_by_one_example(trained: Path, tmp_path: Path
     assert found.picture.with_suffix(".json").is_file()
 
 
-def test_who_eats_may_be_sitting(prepared: dict[str, list[Windows]]):
-    found = sources.sources(prepared, Choice())
-    assert all(s.also == sources.ALSO for s in found)
-    assert all(label not in true for label, true in sources.ALSO.items())
+def test_made_up_movements_alone_are_classes(prepared: dict[str, list[Windows]]):
+    """Unless classes of all sets are asked for, or there is nothing else to learn from."""
+    for classes in (False, True):
+        found = sources.sources(prepared, Choice(), classes=classes)
+        sets = {(s.windows.corpus.root.name.partition("-")[0], s.labels) for s in found}
+        assert sets == {("made_up", True), ("gym", classes)}
+    by_class = {name: train.by_class(Variant(objective=name).of(PLAN)) for name in train.OBJECTIVES}
+    assert {name for name, told in by_class.items() if told} == {"only-words", "classify", "only-classify"}
 
 
 def test_classes_alone_are_those_of_the_recognizer(trained: Path, stores: dict[str, Corpus]):
@@ -244,7 +248,7 @@ def test_classes_alone_are_those_of_the_recognizer(trained: Path, stores: dict[s
 
 def test_reach_is_measured_on_windows_of_the_sets_that_a_choice_sees(trained: Path, stores: dict[str, Corpus]):
     few, more = (train.known(trained, stores, Choice(), most) for most in (10, 40))
-    assert len(few) < len(more) <= 40 + 8  # a window more of every group of places
+    assert len(few) < len(more) <= 2 * (40 + 4)  # of two sets, and a window more of every group of places
     assert np.linalg.norm(few, axis=1) == pytest.approx(np.ones(len(few)), abs=1e-3)
     with pytest.raises(ValueError, match="no window"):
-        train.known(trained, stores, Choice(without=("gym",)), 10)
+        train.known(trained, stores, Choice(without=("gym", "made_up")), 10)

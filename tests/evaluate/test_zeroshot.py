@@ -34,7 +34,7 @@ def test_a_sentence_that_is_near_to_everything_does_not_win_by_that() -> None:
     """A hub lies between two kinds, nearer to both than their own sentences are; and there are windows of its own."""
     rng = np.random.default_rng(0)
     kinds = np.repeat([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.7, 0.7, 0.0]], 200, 0)
-    kinds += 0.05 * rng.standard_normal(kinds.shape)
+    kinds += 0.01 * rng.standard_normal(kinds.shape)
     prompts = {"a": [[0.6, 0.0, -0.8]], "b": [[0.0, 0.6, -0.8]], "hub": [[0.7, 0.7, 0.0]]}
     assert np.mean(classify(kinds, prompts).argmax(1) == 2) > 0.9
     corrected = classify(kinds, prompts, known=kinds).argmax(1)

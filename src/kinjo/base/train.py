@@ -28,13 +28,14 @@ SIZES: Mapping[str, tuple[int, int]] = {"0.3": (64, 2), "1": (128, 3), "2.5": (1
 OBJECTIVES: Mapping[str, Mapping[str, float]] = {
     "all": {},
     "masked": {"masked": 0.1},
-    "words": {"words": 1.0, "contrast": 0.0},
+    "no-words": {"words": 0.0},
+    "only-words": {"words": 1.0, "contrast": 0.0},
     "classify": {"classify": 0.3},
-    "no-contrast": {"contrast": 0.0, "classify": 1.0},
+    "only-classify": {"words": 0.0, "contrast": 0.0, "classify": 1.0},
     "unimts": {"classify": 0.0, "masked": 0.0, "words": 0.0, "contrast": 1.0},
 }
-"""Name -> weights in place of the recipe's; ``words``: contrast with all classes of the data set in place of a batch's;
-``unimts``: IMU and words alone, only equal sentences being positives."""
+"""Name -> weights in place of the recipe's; ``only-words``: contrast with all classes of the data set in place of a
+batch's; ``unimts``: IMU and words alone, contrasted, only equal sentences being positives."""
 KNOWN = tuple(name for name in NAMED if name != "cmu")
 """Sets whose labels the model knows when it is loaded: CMU's are of whole trials."""
 MOST = 400
@@ -54,7 +55,7 @@ class Variant:
     size: str = "1"
     rotation_deg: float | None = None
     placed: bool = True
-    objective: Literal["all", "masked", "words", "classify", "no-contrast", "unimts"] = "all"
+    objective: Literal["all", "masked", "no-words", "only-words", "classify", "only-classify", "unimts"] = "all"
 
     @property
     def name(self) -> str:
@@ -91,13 +92,18 @@ def space(
 
     ``minutes``: as many steps as this machine makes in that time, measured once and kept in ``out/steps.json``.
     """
-    given = sources(prepared, choice)
+    given = sources(prepared, choice, classes=by_class(recipe))
     if minutes is not None:
         steps = _steps(recipe, given, out, minutes)
         recipe = replace(recipe, pretrain=replace(recipe.pretrain, steps=steps))
     told = {"choice": choice.name, **(provenance or {})}
     joint.pretrain(recipe, given, out, seed=seed, progress=progress, provenance=told)
     return out / "model.safetensors"
+
+
+def by_class(recipe: Recipe) -> bool:
+    """Whether labels of all sets are classes to it: where it tells them apart, or has nothing else to learn from."""
+    return recipe.objective.wants("classify") or not recipe.objective.wants("contrast")
 
 
 def _steps(recipe: Recipe, given: list[joint.Source], out: Path, minutes: float) -> int:
@@ -166,13 +172,13 @@ def compared(path: Path, stores: Mapping[str, Corpus], choice: Choice, most: int
 
 
 def known(path: Path, stores: Mapping[str, Corpus], choice: Choice, most: int = KNOWN_WINDOWS) -> NDArray[np.float32]:
-    """Windows (m, d) in the joint space of the sets with words that a choice sees, at most so many of each, evenly
+    """Windows (m, d) in the joint space of the sets with sentences that a choice sees, at most so many of each, evenly
     picked: what ``zeroshot.classify`` measures the reach of sentences by. ``ValueError`` where there are none.
     """
     model, recipe, _ = joint.load(path)
     assert isinstance(model, mujo.MuJo)
     found = []
-    for name in (name for name in KNOWN if choice.sees(name)):
+    for name in (name for name in (*KNOWN, "made_up") if choice.sees(name)):
         every = {key: store for key, store in stores.items() if set_of(key) == name}
         for store in every.values():
             groups = by_places(store, recipe, split(store, name)[0])

@@ -22,8 +22,9 @@ def classify(
     zero (nothing to see) are even. NULL is a class like any other: give it its sentences. ``ValueError`` where shapes
     differ or values are not finite.
 
-    ``known`` (m, d): windows that the model was trained on. From the cosines of a class its ``reach`` is taken away, so
-    that sentences which are near to everything do not win by that alone.
+    ``known`` (m, d): windows that the model was trained on. From the cosines of a class half its ``reach`` is taken
+    away, so that sentences which are near to everything do not win by that alone: cross-domain similarity local scaling
+    (Conneau et al. 2018, eq. 3, of which the other half is alike for all classes).
     """
     x = np.asarray(embeddings, np.float64)
     if x.ndim != 2 or not np.isfinite(x).all():
@@ -38,14 +39,14 @@ def classify(
         classes.append(_unit(_unit(said).mean(0, keepdims=True))[0])
     cosine = _unit(x) @ np.stack(classes, 1)
     if known is not None:
-        cosine -= reach(known, np.stack(classes))
+        cosine -= 0.5 * reach(known, np.stack(classes))
     out = np.exp(scale * (cosine - cosine.max(1, keepdims=True)))
     return out / out.sum(1, keepdims=True)
 
 
 def reach(known: ArrayLike, classes: ArrayLike, share: float = NEAREST) -> NDArray[np.float64]:
     """How near to each class (k, d) the windows come that are nearest to it: the mean cosine (k,) of a ``share`` of
-    ``known`` (m, d), one at least. Hubs reach high (cross-domain similarity local scaling, Conneau et al. 2018).
+    ``known`` (m, d), one at least. Hubs reach high.
     """
     x, y = np.asarray(known, np.float64), np.asarray(classes, np.float64)
     if x.ndim != 2 or not len(x) or x.shape[1] != y.shape[1] or not np.isfinite(x).all():

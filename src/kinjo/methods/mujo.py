@@ -229,9 +229,9 @@ class Pretrain(nn.Module):
     """The task of pre-training: a batch to named, weighted losses.
 
     ``classes`` is needed for the objective ``classify``, ``sentences`` for batches with ``text``; ``said``, the rows of
-    each class' sentences (none: a class without words), for ``words``, where ``also`` are the classes that may be true
-    of a class as well; ``rivals``, the classes of each data set, for ``Objective.within``. With the objective ``views``
-    the second half of a batch holds other views of its first half, row by row.
+    each class' sentences (none: a class without words), for ``words``; ``rivals``, the classes of each data set, for
+    ``Objective.within``. With the objective ``views`` the second half of a batch holds other views of its first half,
+    row by row.
     """
 
     def __init__(
@@ -243,7 +243,6 @@ class Pretrain(nn.Module):
         sentences: Sentences | None = None,
         classes: int = 0,
         said: Sequence[Sequence[int]] = (),
-        also: Sequence[Collection[int]] = (),
         rivals: Sequence[Collection[int]] = (),
     ) -> None:
         super().__init__()
@@ -254,9 +253,6 @@ class Pretrain(nn.Module):
         if wants("words") and (sentences is None or not any(said)):
             raise ValueError("the objective 'words' needs labelled windows of data sets with sentences")
         self.said = [torch.tensor(list(rows), dtype=torch.long) for rows in said]
-        self.register_buffer("true", torch.eye(len(said), dtype=torch.bool), persistent=False)
-        for one, others in enumerate(also):
-            self.get_buffer("true")[one, list(others)] = True
         self.register_buffer("rivals", torch.zeros(len(rivals), classes, dtype=torch.bool), persistent=False)
         for group, members in enumerate(rivals):
             self.get_buffer("rivals")[group, list(members)] = True
@@ -341,7 +337,7 @@ class Pretrain(nn.Module):
         label: Int[Tensor, "batch"], scale: Float[Tensor, ""], generator: torch.Generator,
         rivals: Bool[Tensor, "classes"] | None,
     ) -> dict[str, Tensor]:  # fmt: skip
-        """Which of all classes' sentences, one drawn of each, is true of a window: the likelihood of any that is."""
+        """Which of all classes' sentences, one drawn of each, is true of a window."""
         assert self.sentences is not None
         draw = zip(self.said, torch.rand(len(self.said), generator=generator).tolist(), strict=True)
         picked = [int(r[int(u * len(r))]) if len(r) else -1 for r, u in draw]
@@ -351,8 +347,7 @@ class Pretrain(nn.Module):
         for m, z in joint.items():
             asked = ~gone[m] & (label >= 0) & (rows[label.clamp(min=0)] >= 0)
             if bool(asked.any()):
-                true = self.get_buffer("true")[label[asked]]
-                out[f"words_{m}"] = contrastive.any_of(z[asked], said, true, known, scale)
+                out[f"words_{m}"] = contrastive.one_of(z[asked], said, label[asked], known, scale)
         return out
 
     def _same(self, batch: Batch, rows: Tensor | None) -> Float[Tensor, "batch batch"] | None:
