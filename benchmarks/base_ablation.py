@@ -15,7 +15,7 @@ from base_oneshot import entered, episodes, score, space_of
 from base_zeroshot import WHAT, by_words
 from kinjo.base.data import REAL
 from kinjo.base.sources import Choice, split
-from kinjo.base.train import Variant, compared
+from kinjo.base.train import OBJECTIVES, Variant, compared, known
 from kinjo.evaluate import metrics, report
 
 ASKED = ("motionsense", "wisdm")
@@ -30,8 +30,7 @@ def variants(size: str) -> dict[str, tuple[Variant, Choice]]:
         **{f"without {name}": (usual, Choice(without=(name,))) for name in ("gym", "made_up", "cmu", *REAL)},
         **{f"rotation {d:g}": (Variant(size, rotation_deg=d), Choice()) for d in (0.0, 30.0, 60.0)},
         "no placement": (Variant(size, placed=False), Choice()),
-        **{o: (Variant(size, objective=o), Choice()) for o in ("masked", "no-words", "only-words", "classify", "only-classify")},
-        "UniMTS style": (Variant(size, objective="unimts"), Choice()),
+        **{o: (Variant(size, objective=o), Choice()) for o in OBJECTIVES if o != "all"},
         **{f"{s} M": (Variant(s), Choice()) for s in ("0.3", "1", "2.5") if s != size},
     }  # fmt: skip
 
@@ -52,7 +51,8 @@ def main() -> None:
             path = bench.trained(choice, variant)
             model, cell = _base.opened(path), {}
             if {"contrast", "words"} & set(variant.of(bench.plan).objective.weights):
-                cell["zero_shot_f1"] = float(metrics.macro_f1(by_words(model, found, name).sum(0)))
+                near = None if variant.objective == "unimts" else known(path, bench.stores, choice)
+                cell["zero_shot_f1"] = float(metrics.macro_f1(by_words(model, found, name, near).sum(0)))
             classes = space_of(bench, choice) if variant == Variant(given.size) else None
             z = entered(classes or compared(path, bench.stores, choice), _base.embedded(model, found))
             cell["one_shot"] = score(found, z, episodes(found, 2000)).accuracy
