@@ -22,8 +22,8 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("recipe", type=Path, help="recipes/kinjo-base.toml")
     out.add_argument("--data", type=Path, help="the folder of the data sets; none: simulated people alone")
     out.add_argument("-o", "--out", type=Path, default=Path("base"), help="corpora and trainings; goes on from there")
-    out.add_argument("--steps", type=int, help="of training; else --minutes")
-    out.add_argument("--minutes", type=float, default=40.0, help="of training, by this machine's speed")
+    out.add_argument("--steps", type=int, help="of training; none: the recipe's")
+    out.add_argument("--minutes", type=float, help="of training, by this machine's speed, in place of steps")
     out.add_argument("--size", choices=list(SIZES), default="1", help="millions of parameters")
     out.add_argument("--objective", choices=list(OBJECTIVES), default="all")
     out.add_argument("--rotation", type=float, help="degrees by which sensors are turned; none: the recipe's")
@@ -49,7 +49,7 @@ def main(words: list[str] | None = None) -> Path:
     folder = given.out / f"{variant.name}-{choice.name}-seed{given.seed}"
     shown = [word for word in (sys.argv[1:] if words is None else words) if not word.startswith(("/", "~"))]
     made = train(
-        recipe, stores, folder, choice=choice, minutes=given.minutes if given.steps is None else None, seed=given.seed,
+        recipe, stores, folder, choice=choice, minutes=given.minutes, seed=given.seed,
         command=f"python -m kinjo.base {shlex.join(shown)}",
     )  # fmt: skip
     print(made)
