@@ -25,12 +25,15 @@ WHAT: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
     "umafall": ((), _base.FALLS, "daily activities, five sensors"), "ucipt": ((), (), "exercises, five sensors"),
 }  # fmt: skip
 """Set -> places that are read, labels that are left out, in words."""
+MOST = 12_000
+"""Windows that are asked about, of a set."""
 
 
 def questions(bench: Bench, name: str) -> Asked:
-    """What is asked of a set: of all people but those by whom choices are made."""
+    """What is asked of a set: windows of all people but those by whom choices are made, ``MOST`` drawn at random."""
     (places, without, _), store = WHAT[name], bench.stores[name]
-    return _base.asked(store, bench.plan, places=places, without=without, ids=split(store, name)[0])
+    found = _base.asked(store, bench.plan, places=places, without=without, ids=split(store, name)[0])
+    return _base.thinned(found, MOST)
 
 
 def by_words(

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 def search(
     query: Annotated[str, typer.Argument(help="A sentence; or a file; or the id of a recording of the corpus.")],
     corpus: Corpus,
-    model: Annotated[Path, typer.Option("--model", help="A joint space: of 'kinjo pretrain' or 'kinjo learn'.")],
+    model: Annotated[
+        Path | None, typer.Option("--model", help="Of 'kinjo pretrain' or 'kinjo learn'; empty: kinjo-base.")
+    ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="How many moments.")] = 10,
     start: Annotated[
         float | None, typer.Option("--from", help="Ask with a part of the recording: its seconds.")
@@ -56,7 +58,9 @@ def search(
     """Find moments in a corpus: a sentence finds videos, poses and sensors, and so does a recording."""
     from kinjo.corpus import Corpus as Store
     from kinjo.recognizer import finder
+    from kinjo.runtime import shipped
 
+    model = model or shipped(".safetensors")
     if model.suffix == ".onnx":
         raise ValueError(f"{model}: an exported model reads sensors alone: name the checkpoint that it was made of")
     store = Store.open(corpus)

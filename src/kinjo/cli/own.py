@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from kinjo.timeline import Timeline
 
 File = Annotated[Path, typer.Argument(help="CSV, TSV, Parquet, NPY, a phone's or watch's export, .cwa, BVH, poses.")]
-ModelFile = Annotated[Path, typer.Option("--model", help="What 'kinjo learn' or 'kinjo export' wrote.")]
+ModelFile = Annotated[
+    Path | None, typer.Option("--model", help="What 'kinjo learn' or 'kinjo export' wrote; empty: kinjo-base.")
+]
 Profile = Annotated[Path | None, typer.Option(help="Activities that 'kinjo teach' keeps.")]
 WRITERS = {".csv": "to_csv", ".json": "to_json", ".parquet": "to_parquet"}
 
@@ -103,7 +106,7 @@ def learn(
 
 def recognize(
     file: File,
-    model: ModelFile,
+    model: ModelFile = None,
     profile: Profile = None,
     placement: Placement = None,
     rate: Rate = None,
@@ -132,8 +135,8 @@ def recognize(
 
 def teach(
     name: Annotated[str, typer.Argument(help="What the activity is called.")],
-    model: ModelFile,
     profile: Annotated[Path, typer.Option(help="The file that keeps what was taught; made where there is none.")],
+    model: ModelFile = None,
     files: Annotated[list[Path] | None, typer.Argument(help="Recordings that show it.")] = None,
     words: Annotated[
         list[str] | None, typer.Option(help="A sentence that says what it is; several say it in several ways.")
@@ -171,8 +174,8 @@ def teach(
 
 def forget(
     name: Annotated[str, typer.Argument(help="What the activity is called.")],
-    model: ModelFile,
     profile: Annotated[Path, typer.Option(help="The file that keeps what was taught; made where there is none.")],
+    model: ModelFile = None,
     as_json: Json = False,
 ) -> None:
     """Forget an activity, taught or learnt, in a profile."""
@@ -186,11 +189,13 @@ def forget(
 
 
 # ------------------------------------------------------------------------------------------------ shared
-def opened(path: Path, profile: Path | None) -> Model:
-    """The model in a checkpoint or an exported file, with what a profile knows."""
-    if path.suffix == ".onnx":
-        from kinjo.runtime import load
+def opened(path: Path | None, profile: Path | None) -> Model:
+    """The model in a checkpoint or an exported file, or kinjo-base, with what a profile knows."""
+    from kinjo.runtime import load, shipped
 
+    if path is None and find_spec("torch") is None:
+        path = shipped(".onnx")
+    if path is not None and path.suffix == ".onnx":
         model = load(path)
     else:
         from kinjo.recognizer import Recognizer

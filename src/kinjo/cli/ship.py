@@ -47,19 +47,22 @@ def export(
 
 
 def profile(
-    model: Annotated[Path, typer.Argument(help="An exported model (.onnx) or a checkpoint of 'kinjo learn'.")],
+    model: Annotated[
+        Path | None, typer.Argument(help="What 'kinjo export' or 'kinjo learn' wrote; empty: kinjo-base.")
+    ] = None,
     windows: Annotated[int, typer.Option(min=20, help="Windows to time, one by one.")] = 500,
     as_json: Json = False,
 ) -> None:
     """Size, parameters, operations, latency of single windows on one thread, and memory."""
     from kinjo.profiling import profile as measured
+    from kinjo.runtime import shipped
 
-    found = measured(model, windows=windows)
+    found = measured(model or shipped(".onnx"), windows=windows)
     give(found, as_json, "\n".join(f"{name:>14}  {value}" for name, value in found.items()))
 
 
 def stream(
-    model: ModelFile,
+    model: ModelFile = None,
     profile: Profile = None,
     late: Annotated[float, typer.Option(min=0.0, help="Seconds by which samples may come after newer ones.")] = 0.5,
     wait: Annotated[float, typer.Option(min=0.0, help="Seconds to wait for a stream that lags behind others.")] = 1.0,
