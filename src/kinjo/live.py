@@ -195,6 +195,11 @@ class Windows:
         self._next = 0  # number of the window that comes next
         self._done = -np.inf  # samples before this are not needed any more
 
+    @property
+    def held(self) -> int:
+        """Samples that are kept now, of all streams."""
+        return sum(kept.count for kept in self._kept.values())
+
     def push(
         self, name: str, values: ArrayLike, times: ArrayLike | None = None, *, start_s: float | None = None
     ) -> Iterator[tuple[NDArray[np.float64], dict[str, NDArray[Any]]]]:

@@ -44,6 +44,7 @@ class Session:
     def __init__(self, model: Model, *, late_s: float = 0.5, wait_s: float = 1.0) -> None:
         self.model, self.late_s, self.wait_s = model, late_s, wait_s
         self.live: Live | None = None
+        self._ended: set[str] = set()
         self._spans: list[Span] = []
         self._late, self._now = 0, ""
 
@@ -64,7 +65,15 @@ class Session:
             return iter(())
         if self.live is None:
             raise ValueError('say first what comes: {"streams": {name: contract, ...}}')
-        return self.live.windows.end(_name(self.live, said["end"])) if "end" in said else _pushed(self.live, said)
+        if "end" not in said:
+            return _pushed(self.live, said)
+        self._ended.add(name := _name(self.live, said["end"]))
+        return self.live.windows.end(name)
+
+    @property
+    def over(self) -> bool:
+        """Whether all streams have ended."""
+        return self.live is not None and self._ended >= set(self.live.contracts)
 
     def take(self, ready: Ready, scores: ArrayLike) -> None:
         """The scores (windows, labels) of windows that ``hear`` or ``finish`` gave."""
