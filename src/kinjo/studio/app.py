@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 import kinjo
+from kinjo.corpus.errors import CorpusError
 from kinjo.runtime import Model
 from kinjo.studio import api
 from kinjo.studio.asks import refused
@@ -52,7 +53,7 @@ def create_app(settings: Settings, model: Model | None = None) -> FastAPI:
     app.add_api_route("/metrics", metrics, include_in_schema=False)
     app.add_middleware(Guard, hub=hub)
     app.add_exception_handler(Exception, failed)
-    for known in (Refused, ValueError, OSError, ImportError, MemoryError, RequestValidationError, HTTPException):
+    for known in (Refused, CorpusError, ValueError, OSError, ImportError, MemoryError, RequestValidationError, HTTPException):
         app.add_exception_handler(known, failed)
     return app
 

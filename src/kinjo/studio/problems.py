@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from kinjo.corpus.errors import CorpusError
 from kinjo.formats.errors import FormatError
 from kinjo.recording import ContractError
 from kinjo.runtime import ModelError, ProfileError
@@ -67,6 +68,8 @@ def refusal_of(error: Exception) -> Refused | None:
         return Refused(422, "contract", str(error), error.hint, fields=(error.field,))
     if isinstance(error, ProfileError | ModelError):
         return Refused(409, "profile", str(error), "Use another profile, or the model that it was taught to.")
+    if isinstance(error, CorpusError):
+        return Refused(422, "corpus", str(error), fields=("corpus",))
     if isinstance(error, ValueError):
         return Refused(422, "value", str(error) or type(error).__name__)
     if isinstance(error, MemoryError):
