@@ -30,6 +30,8 @@ from kinjo.studio.profiles import DEFAULT, NAME
 
 LONGEST = 1 << 18
 """Bytes of a message."""
+LINES = 256
+"""Of a message: each may be answered by an error."""
 QUICK = 1 << 14
 """Characters of a message that is read where it came; longer ones go to a thread."""
 RATES = (0.1, 10_000.0)
@@ -106,6 +108,8 @@ class Client:
             text = message.get("bytes", b"").decode("utf-8", "replace")
         if len(text) > LONGEST:
             raise Closed(LARGE, f"a message of more than {LONGEST} bytes: send fewer samples at once", "large")
+        if text.count("\n") > LINES:
+            raise Closed(LARGE, f"a message of more than {LINES} lines: send fewer at once", "large")
         return text
 
     async def _paced(self) -> None:
@@ -118,7 +122,7 @@ class Client:
 
     async def _heard(self, text: str, received: float) -> AsyncIterator[Event]:
         """The events of a message's lines."""
-        for line in text.splitlines():
+        for line in text.split("\n"):
             self._line += 1
             if not line.strip():
                 continue
