@@ -52,7 +52,9 @@ def frames(seconds: float = 12.0, samples: int = 5, seed: int = 0) -> Iterator[s
     for i in range(0, len(table[0]), samples):
         lines = []
         for name, first in (("acc", 1), ("gyro", 4)):
-            values = [list(row) for row in zip(*(column[i : i + samples] for column in table[first : first + 3]), strict=True)]
+            values = [
+                list(row) for row in zip(*(column[i : i + samples] for column in table[first : first + 3]), strict=True)
+            ]
             lines.append(json.dumps({"stream": name, "t": table[0][i : i + samples], "values": values}))
         yield "\n".join(lines)
     yield '{"end": "acc"}\n{"end": "gyro"}'

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from _service import PLACED, served
 from starlette.testclient import TestClient
 
 import _quick_model as quick
-from _service import PLACED, served
 from kinjo.formats.recordings import read_recording
 from kinjo.recognizer import Recognizer
 
@@ -220,7 +220,9 @@ def test_a_fault_is_said_without_its_words(client: TestClient, monkeypatch: pyte
 
 def test_openapi_describes_errors_and_both_bodies(client: TestClient):
     told = client.get("/openapi.json").json()
-    assert {"/v1/recognize", "/v1/teach", "/v1/search", "/v1/models", "/v1/undo", "/v1/activities"} <= set(told["paths"])
+    assert {"/v1/recognize", "/v1/teach", "/v1/search", "/v1/models", "/v1/undo", "/v1/activities"} <= set(
+        told["paths"]
+    )
     for path in told["paths"].values():
         for operation in path.values():
             assert operation["description"]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from _service import PLACED, STREAM, hello, served
 from starlette.testclient import WebSocketDenialResponse
 
 import _quick_model as quick
-from _service import PLACED, STREAM, hello, served
 from kinjo.recognizer import Recognizer
 from kinjo.studio import files
 from kinjo.studio.app import create_app
@@ -32,9 +32,22 @@ ROUTES = [
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_nothing_is_served_without_a_token(quick_model: Recognizer, method: str, path: str):
     with served(quick_model, host="0.0.0.0", token=TOKEN) as client:
-        for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": f"Basic {TOKEN}"}, {"authorization": TOKEN}):
+        for headers in (
+            {},
+            {"authorization": "Bearer wrong"},
+            {"authorization": f"Basic {TOKEN}"},
+            {"authorization": TOKEN},
+        ):
             assert client.request(method, path, headers=headers, follow_redirects=False).status_code == 401
-        for wrong in ("", "?token=", f"?token={TOKEN[:-1]}", f"?token={TOKEN}x", "?token=%FF%FE", f"?TOKEN={TOKEN}", "?" + "a&" * 99):
+        for wrong in (
+            "",
+            "?token=",
+            f"?token={TOKEN[:-1]}",
+            f"?token={TOKEN}x",
+            "?token=%FF%FE",
+            f"?TOKEN={TOKEN}",
+            "?" + "a&" * 99,
+        ):
             assert client.request(method, path + wrong, follow_redirects=False).status_code == 401
         for right in ({"headers": {"authorization": f"Bearer {TOKEN}"}}, {"params": {"token": TOKEN}}):
             assert client.request(method, path, follow_redirects=False, **right).status_code != 401
@@ -279,4 +292,3 @@ def test_settings_that_make_no_sense():
     for wrong in ({"data": Path("nowhere")}, {"max_upload_mb": 0}, {"rate": -1}, {"clients": 0}):
         with pytest.raises(ValueError):  # noqa: PT011
             Settings(**wrong)  # type: ignore[arg-type]
-

@@ -12,12 +12,11 @@ from typing import Any
 
 import httpx
 import pytest
+from _service import KINJO, PLACED, Process, frames, hello
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 import _quick_model as quick
-from _service import KINJO, PLACED, Process, frames, hello
-
 
 UPGRADE = (
     b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -74,7 +73,9 @@ def test_asked_to_stop_it_finishes(quick_file: Path, tmp_path: Path):
         answers: list[int] = []
         asked = threading.Thread(
             target=lambda: answers.append(
-                httpx.post(f"{service.url}/v1/teach", json={**shown("wave"), "table": quick.columns(600.0)}, timeout=60).status_code
+                httpx.post(
+                    f"{service.url}/v1/teach", json={**shown("wave"), "table": quick.columns(600.0)}, timeout=60
+                ).status_code
             )
         )
         asked.start()
@@ -134,7 +135,9 @@ def test_nobody_holds_it_up(quick_file: Path, tmp_path: Path):
             shouting.start()
             for _ in range(10):
                 assert httpx.get(f"{service.url}/v1/models", timeout=30).status_code == 200
-            while time.monotonic() < stop and 'reason="slow"' not in httpx.get(f"{service.url}/metrics", timeout=30).text:
+            while (
+                time.monotonic() < stop and 'reason="slow"' not in httpx.get(f"{service.url}/metrics", timeout=30).text
+            ):
                 time.sleep(0.2)
             stop = 0.0
             assert 'reason="slow"' in httpx.get(f"{service.url}/metrics", timeout=30).text
@@ -149,12 +152,16 @@ def test_nobody_holds_it_up(quick_file: Path, tmp_path: Path):
 
 
 def test_it_says_what_is_missing(tmp_path: Path):
-    done = subprocess.run([*KINJO, "serve", "--port", "0", "--profiles", "x.sqlite"], capture_output=True, text=True, cwd=tmp_path)
+    done = subprocess.run(
+        [*KINJO, "serve", "--port", "0", "--profiles", "x.sqlite"], capture_output=True, text=True, cwd=tmp_path
+    )
     from kinjo.runtime import BASE, WEIGHTS
 
     if not (WEIGHTS / f"{BASE}.safetensors").is_file():
         assert done.returncode == 1
         assert "name a model" in done.stderr
-    wrong = subprocess.run([*KINJO, "serve", "none.onnx", "--data", "nowhere"], capture_output=True, text=True, cwd=tmp_path)
+    wrong = subprocess.run(
+        [*KINJO, "serve", "none.onnx", "--data", "nowhere"], capture_output=True, text=True, cwd=tmp_path
+    )
     assert wrong.returncode == 1
     assert "nowhere" in wrong.stderr

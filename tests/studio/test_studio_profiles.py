@@ -5,9 +5,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from _service import PLACED, served
 
 import _quick_model as quick
-from _service import PLACED, served
 from kinjo.recognizer import Recognizer
 from kinjo.studio import profiles
 from kinjo.studio.profiles import Changed, Profiles

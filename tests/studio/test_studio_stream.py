@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from _service import PLACED, STREAM, contract, frames, hello, served
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 import _quick_model as quick
-from _service import PLACED, STREAM, contract, frames, hello, served
 from kinjo.recognizer import Recognizer, as_recording
 from kinjo.stream import events
 from kinjo.studio.hub import Hub
