@@ -1,5 +1,5 @@
-"""Fuzz ``kinjo serve``: requests made from its OpenAPI by schemathesis, damaged files, odd frames, oversized uploads, wrong
-tokens and path tricks, all against a real process.
+"""Fuzz ``kinjo serve``: requests made from its OpenAPI by schemathesis, damaged files, odd frames, oversized uploads,
+wrong tokens and path tricks, all against a real process.
 
 Counted as ``fuzz.serve.5xx``: answers of 500 and more, closed streams with the code of a fault, a process that died or
 does not answer, and answers with what is outside the data folder. As ``studio.unauthorised``: requests and streams that
@@ -23,7 +23,8 @@ import numpy as np
 
 from _tools import ROOT, write
 
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "studio")]
+sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "studio"))
 from _service import Process, contract, frames, hello  # pyright: ignore[reportMissingImports]
 
 import _quick_model as quick  # pyright: ignore[reportMissingImports]
@@ -32,9 +33,10 @@ MARK = "behindthefolder"
 """A word of a file that nobody may read."""
 TOKEN = "the-token-of-the-fuzzer"
 TRICKS = (
-    "../outside.csv", "/outside.csv", "a/../../outside.csv", "link.csv", "linked/outside.csv", "linked", "..\\outside.csv",
-    "%2e%2e/outside.csv", "..%2foutside.csv", "....//outside.csv", "./../outside.csv", "\0../outside.csv",
-    "walk.csv/../../outside.csv", "file:///etc/passwd", "/etc/passwd", "/proc/self/environ", "pipe",
+    "../outside.csv", "/outside.csv", "a/../../outside.csv", "link.csv", "linked/outside.csv", "linked",
+    "..\\outside.csv", "%2e%2e/outside.csv", "..%2foutside.csv", "....//outside.csv", "./../outside.csv",
+    "\0../outside.csv", "walk.csv/../../outside.csv", "file:///etc/passwd", "/etc/passwd", "/proc/self/environ",
+    "pipe",
 )  # fmt: skip
 SUFFIXES = ("csv", "txt", "parquet", "npy", "npz", "zip", "json", "cwa", "bvh", "amc", "c3d", "dat", "tsv", "mp4", "")
 

@@ -1,8 +1,8 @@
-"""How many WebSocket clients ``kinjo serve`` serves at once: watches of two sensors at 50 Hz, in frames of five samples.
+"""How many WebSocket clients ``kinjo serve`` serves: watches of two sensors at 50 Hz, in frames of five samples.
 
 The load comes from a process of its own on the same cores. Measured, for each window: from the client's send of the
-frame with the window's last sample to its receipt of the event; a window is cut once two samples after its end are there
-(resampling needs them), so the next frame, 100 ms later, has to come first. Memory: of the service, each second.
+frame with the window's last sample to its receipt of the event; a window is cut once two samples after its end are
+there (resampling needs them), so the next frame, 100 ms later, has to come first. Memory: of the service, each second.
 
 The model has a million parameters with random weights: what it answers is of no interest here.
 """
@@ -23,7 +23,8 @@ import psutil
 
 from _tools import ROOT, tree_bytes, write
 
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "studio")]
+sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "studio"))
 from _service import Process, contract  # pyright: ignore[reportMissingImports]
 
 WORK = ROOT / ".bench" / "serve"
@@ -60,7 +61,8 @@ def main() -> None:
     if given.dry:
         return
     protocol = (
-        f"{given.clients} clients for {given.seconds:g} s, {parameters} parameters, {'PyTorch' if given.torch else 'ONNX'}, "
+        f"{given.clients} clients for {given.seconds:g} s, {parameters} parameters, by "
+        f"{'PyTorch' if given.torch else 'ONNX Runtime'}, "
         f"two sensors at {RATE} Hz in frames of {FRAME} samples, windows of {LENGTH_S:g} s every {HOP_S:g} s, "
         f"{found['windows']} windows, load generator included; the value is 0 where p99 >= {BAR_MS:g} ms, a client was "
         f"dropped, or memory grew by {GROWTH:.0%}"

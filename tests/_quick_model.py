@@ -1,4 +1,4 @@
-"""A model of a watch with random weights and made-up classes, in a moment, for tests that ask nothing of its answers."""
+"""A model of a watch with random weights and made-up classes, for tests that ask nothing of its answers."""
 
 from pathlib import Path
 

@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 import _quick_model as quick
+from kinjo.runtime import BASE, WEIGHTS
 
 UPGRADE = (
     b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -43,8 +44,8 @@ def test_kill_9_loses_nothing_that_was_acknowledged(quick_file: Path, tmp_path: 
         def teach() -> None:
             try:
                 for k in range(1000):
-                    if httpx.post(f"{service.url}/v1/teach", json=shown(f"taught {k}"), timeout=60).status_code == 200:
-                        acknowledged.append(f"taught {k}")
+                    httpx.post(f"{service.url}/v1/teach", json=shown(f"taught {k}"), timeout=60).raise_for_status()
+                    acknowledged.append(f"taught {k}")
             except httpx.HTTPError:
                 pass  # it was killed
 
@@ -81,7 +82,7 @@ def test_asked_to_stop_it_finishes(quick_file: Path, tmp_path: Path):
         asked.start()
         time.sleep(0.3)
         service.process.send_signal(signal.SIGTERM)
-        with pytest.raises(ConnectionClosed) as closed:
+        with pytest.raises(ConnectionClosed) as closed:  # noqa: PT012
             while True:
                 told += map(json.loads, str(stream.recv(30)).splitlines())
         assert closed.value.rcvd is not None
@@ -152,16 +153,13 @@ def test_nobody_holds_it_up(quick_file: Path, tmp_path: Path):
 
 
 def test_it_says_what_is_missing(tmp_path: Path):
-    done = subprocess.run(
-        [*KINJO, "serve", "--port", "0", "--profiles", "x.sqlite"], capture_output=True, text=True, cwd=tmp_path
-    )
-    from kinjo.runtime import BASE, WEIGHTS
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*KINJO, "serve", *words], capture_output=True, text=True, cwd=tmp_path, timeout=120)
 
-    if not (WEIGHTS / f"{BASE}.safetensors").is_file():
-        assert done.returncode == 1
-        assert "name a model" in done.stderr
-    wrong = subprocess.run(
-        [*KINJO, "serve", "none.onnx", "--data", "nowhere"], capture_output=True, text=True, cwd=tmp_path
-    )
+    if not (WEIGHTS / f"{BASE}.safetensors").is_file():  # else it would serve
+        none = run("--port", "0")
+        assert none.returncode == 1
+        assert "name a model" in none.stderr
+    wrong = run("none.onnx", "--data", "nowhere")
     assert wrong.returncode == 1
     assert "nowhere" in wrong.stderr

@@ -53,7 +53,16 @@ def create_app(settings: Settings, model: Model | None = None) -> FastAPI:
     app.add_api_route("/metrics", metrics, include_in_schema=False)
     app.add_middleware(Guard, hub=hub)
     app.add_exception_handler(Exception, failed)
-    for known in (Refused, CorpusError, ValueError, OSError, ImportError, MemoryError, RequestValidationError, HTTPException):
+    for known in (
+        Refused,
+        CorpusError,
+        ValueError,
+        OSError,
+        ImportError,
+        MemoryError,
+        RequestValidationError,
+        HTTPException,
+    ):
         app.add_exception_handler(known, failed)
     return app
 

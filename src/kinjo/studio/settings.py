@@ -10,8 +10,8 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Settings:
-    """``model``: a checkpoint or an exported ``.onnx`` (None: kinjo-base). ``data``: the folder whose files may be asked
-    for (None: none). ``profiles``: the database of what was taught (None: kept in memory).
+    """``model``: a checkpoint or an exported ``.onnx`` (None: kinjo-base). ``data``: the folder whose files may be
+    asked for (None: none). ``profiles``: the database of what was taught (None: kept in memory).
 
     ``token``: without it nobody is served (None: everybody is, which is for loopback alone). ``hosts``: further names
     under which a loopback service may be called. ``rate``: requests a second of one client, over ten seconds (0: any);
