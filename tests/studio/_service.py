@@ -20,7 +20,7 @@ from kinjo.studio.settings import Settings
 
 HERE = "http://localhost"
 STREAM = "ws://localhost/v1/stream"
-PLACED = {"placement": "right_wrist"}
+PLACED: dict[str, Any] = {"placement": "right_wrist"}
 KINJO = [sys.executable, "-c", "from kinjo.cli import main; main()"]
 
 

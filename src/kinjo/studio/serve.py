@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -68,6 +69,8 @@ class Firm(WebSocketsSansIOProtocol):
 def serve(app: FastAPI, settings: Settings, *, started: Callable[[], Any] = lambda: None) -> None:
     """Serve until SIGTERM or Ctrl-C: then requests are finished, streams closed with 1001, and the database closed."""
     log_to_stderr()
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(1)  # several requests and all streams share the cores
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     config = uvicorn.Config(
         app, host=settings.host, port=settings.port, http=Impatient, ws=Firm, ws_max_size=LONGEST,
