@@ -89,6 +89,12 @@ def fuzz_build() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def fuzz_serve() -> ModuleType:
+    """The benchmark that attacks the service."""
+    return _benchmark("fuzz_serve")
+
+
+@pytest.fixture(scope="session")
 def gym_corpus(tmp_path_factory: pytest.TempPathFactory):
     """A tiny corpus of the simulated gym, to be read by all and changed by none."""
     import _gym_corpus

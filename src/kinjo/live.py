@@ -195,6 +195,11 @@ class Windows:
         self._next = 0  # number of the window that comes next
         self._done = -np.inf  # samples before this are not needed any more
 
+    @property
+    def held(self) -> int:
+        """Samples that are kept now, of all streams."""
+        return sum(kept.count for kept in self._kept.values())
+
     def push(
         self, name: str, values: ArrayLike, times: ArrayLike | None = None, *, start_s: float | None = None
     ) -> Iterator[tuple[NDArray[np.float64], dict[str, NDArray[Any]]]]:
@@ -364,8 +369,24 @@ class Live:
 
     def finish(self) -> list[Span]:
         """The spans that were open."""
-        spans = self._spans(self.windows.finish())
-        return spans + self._close() + self._counted(self._smoother.finish())
+        return self._spans(self.windows.finish()) + self.done()
+
+    def take(self, times: NDArray[np.float64], batch: Batch, scores: ArrayLike) -> list[Span]:
+        """The spans that windows close whose ``scores`` somebody else computed: for a server that scores the windows of
+        many at once, and so pushes into ``windows`` itself. In the order in which ``windows`` gave them.
+        """
+        rows = np.asarray(scores, np.float64)
+        if rows.shape != (len(times), len(self.labels)):
+            raise ValueError(f"a scorer gives ({len(times)}, {len(self.labels)}) scores, given {rows.shape}")
+        out: list[Span] = []
+        for k, ((start, end), row) in enumerate(zip(times.tolist(), rows, strict=True)):
+            window = {} if self._tape is None else {key: value[k] for key, value in batch.items()}
+            out += self._one(start, end, row, window)
+        return out
+
+    def done(self) -> list[Span]:
+        """The spans that were open, once all windows have been taken."""
+        return self._close() + self._counted(self._smoother.finish())
 
     @property
     def current(self) -> Span | None:
@@ -373,15 +394,7 @@ class Live:
         return self._smoother.current
 
     def _spans(self, ready: Iterator[tuple[NDArray[np.float64], dict[str, NDArray[Any]]]]) -> list[Span]:
-        out: list[Span] = []
-        for times, batch in ready:
-            scores = np.asarray(self.score(batch), np.float64)
-            if scores.shape != (len(times), len(self.labels)):
-                raise ValueError(f"a scorer gives ({len(times)}, {len(self.labels)}) scores, given {scores.shape}")
-            for k, ((start, end), row) in enumerate(zip(times.tolist(), scores, strict=True)):
-                window = {} if self._tape is None else {key: value[k] for key, value in batch.items()}
-                out += self._one(start, end, row, window)
-        return out
+        return [span for times, batch in ready for span in self.take(times, batch, self.score(batch))]
 
     def _one(self, start: float, end: float, row: NDArray[Any], window: Batch) -> list[Span]:
         out: list[Span] = []

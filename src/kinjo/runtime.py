@@ -183,9 +183,14 @@ class Model:
         """What it knows now, in a small JSON file; atomic."""
         path = Path(path)
         temporary = path.with_name(f".{path.name}.tmp")
-        told = {"format": FORMAT, "model": self.id, **self.classes.profile(), "rhythms": rhythms.to_dict(self.rhythms)}
-        temporary.write_text(json.dumps(told), encoding="utf-8")
+        temporary.write_text(json.dumps(self.profile()), encoding="utf-8")
         os.replace(temporary, path)
+
+    def profile(self) -> dict[str, Any]:
+        """What it knows now, in plain JSON types."""
+        return {
+            "format": FORMAT, "model": self.id, **self.classes.profile(), "rhythms": rhythms.to_dict(self.rhythms)
+        }  # fmt: skip
 
     def load_profile(self, path: Path | str) -> None:
         """Know what a profile knows, and nothing else. ``ProfileError`` for one of another model or kinjo. One that
@@ -193,22 +198,32 @@ class Model:
         """
         path = Path(path)
         try:
-            told = json.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise ProfileError(f"{path}: no such profile: 'kinjo teach' writes one") from None
+        except (OSError, ValueError) as error:
+            raise ProfileError(f"{path}: no profile of kinjo's ({error}): teach it again") from error
+        self.know(text, str(path))
+
+    def know(self, profile: str, where: str = "profile") -> None:
+        """As ``load_profile``, of the JSON text of ``profile``; ``where`` it is from, for errors."""
+        try:
+            told = json.loads(profile)
             if told["format"] != FORMAT:
-                raise ProfileError(f"{path}: profile format {told['format']}, this kinjo reads {FORMAT}: upgrade kinjo")
+                raise ProfileError(
+                    f"{where}: profile format {told['format']}, this kinjo reads {FORMAT}: upgrade kinjo"
+                )
             if told["model"] != self.id:
                 raise ProfileError(
-                    f"{path}: taught to model {told['model'] or '(none)'}, this is {self.id or '(none)'}: "
+                    f"{where}: taught to model {told['model'] or '(none)'}, this is {self.id or '(none)'}: "
                     "use that model, or teach this one anew"
                 )
             classes = self.classes.of_profile(told)
             known = rhythms.from_dict(told["rhythms"]) if "rhythms" in told else self.rhythms
         except ProfileError:
             raise
-        except FileNotFoundError:
-            raise ProfileError(f"{path}: no such profile: 'kinjo teach' writes one") from None
-        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-            raise ProfileError(f"{path}: no profile of kinjo's ({error}): teach it again") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ProfileError(f"{where}: no profile of kinjo's ({error}): teach it again") from error
         self._change(classes, {label: rhythm for label, rhythm in known.items() if label in classes.named})
 
 

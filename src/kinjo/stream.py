@@ -20,14 +20,89 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from kinjo.live import Live
 from kinjo.recording import Contract, Recording
 from kinjo.runtime import Model
+from kinjo.timeline import Span
 
 LONGEST = 1 << 20
 """Characters of a line; longer ones are passed over."""
 Event = dict[str, Any]
+Ready = tuple[NDArray[np.float64], dict[str, NDArray[Any]]]
+"""Windows that are complete: times (n, 2) and a batch (see ``live``)."""
+
+
+class Session:
+    """One conversation: ``hear`` a line, score the windows that it completes, ``take`` the scores, ``say`` the events.
+
+    Who has one stream has it all done by ``events``; a server scores the windows of many at once between the steps.
+    ``late_s``, ``wait_s``: see ``live.Windows``; nothing older than a window and these is kept.
+    """
+
+    def __init__(self, model: Model, *, late_s: float = 0.5, wait_s: float = 1.0) -> None:
+        self.model, self.late_s, self.wait_s = model, late_s, wait_s
+        self.live: Live | None = None
+        self._ended: set[str] = set()
+        self._spans: list[Span] = []
+        self._late, self._now = 0, ""
+
+    def hear(self, line: str) -> Iterator[Ready]:
+        """The windows that a line completes, to be scored. ``ValueError`` for a bad line, which changes nothing."""
+        try:
+            return self._heard(_object(line))
+        except KeyError as error:
+            raise ValueError(f"{error.args[0]!r} is missing") from error
+        except (TypeError, OverflowError) as error:
+            raise ValueError(str(error)) from error
+
+    def _heard(self, said: dict[str, Any]) -> Iterator[Ready]:
+        if "streams" in said:
+            if self.live is not None:
+                raise ValueError("streams are declared once, in the first line: start again for others")
+            self.live = self.model.live(contracts(said["streams"]), late_s=self.late_s, wait_s=self.wait_s)
+            return iter(())
+        if self.live is None:
+            raise ValueError('say first what comes: {"streams": {name: contract, ...}}')
+        if "end" not in said:
+            return _pushed(self.live, said)
+        self._ended.add(name := _name(self.live, said["end"]))
+        return self.live.windows.end(name)
+
+    @property
+    def over(self) -> bool:
+        """Whether all streams have ended."""
+        return self.live is not None and self._ended >= set(self.live.contracts)
+
+    def take(self, ready: Ready, scores: ArrayLike) -> None:
+        """The scores (windows, labels) of windows that ``hear`` or ``finish`` gave."""
+        assert self.live is not None
+        self._spans += self.live.take(*ready, scores)
+
+    def say(self) -> Iterator[Event]:
+        """What has happened since it was asked last."""
+        spans, self._spans = self._spans, []
+        yield from ({"event": "span", **span._asdict()} for span in spans)
+        if self.live is None:
+            return
+        if (current := self.live.current) is not None and current.label != self._now:
+            self._now = current.label
+            yield {"event": "now", "start_s": current.start_s, "label": self._now, "confidence": current.confidence}
+        if self.live.windows.late != self._late:
+            self._late = self.live.windows.late
+            yield {"event": "late", "samples": self._late}
+
+    def finish(self) -> Iterator[Ready]:
+        """The windows that are still open, to be scored; then comes ``bye``."""
+        return iter(()) if self.live is None else self.live.windows.finish()
+
+    def bye(self) -> Iterator[Event]:
+        """The spans that were open, and the end."""
+        spans = self._spans + ([] if self.live is None else self.live.done())
+        self._spans = []
+        yield from ({"event": "span", **span._asdict()} for span in spans)
+        yield {"event": "end"}
 
 
 def events(model: Model, lines: Iterable[str], *, late_s: float = 0.5, wait_s: float = 1.0) -> Iterator[Event]:
@@ -35,35 +110,20 @@ def events(model: Model, lines: Iterable[str], *, late_s: float = 0.5, wait_s: f
 
     ``late_s``, ``wait_s``: see ``live.Windows``; nothing older than a window and these is kept.
     """
-    live: Live | None = None
-    late, now = 0, ""
+    session = Session(model, late_s=late_s, wait_s=wait_s)
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            said = _object(line)
-            if "streams" in said:
-                if live is not None:
-                    raise ValueError("streams are declared once, in the first line: start again for others")
-                live = model.live(_contracts(said["streams"]), late_s=late_s, wait_s=wait_s)
-                continue
-            if live is None:
-                raise ValueError('say first what comes: {"streams": {name: contract, ...}}')
-            spans = live.end(_name(live, said["end"])) if "end" in said else _pushed(live, said)
-        except (ValueError, KeyError, TypeError, OverflowError) as error:
-            why = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
-            yield {"event": "error", "line": number, "message": why}
+            for ready in session.hear(line):
+                session.take(ready, model.score(ready[1]))
+        except (ValueError, TypeError, OverflowError) as error:
+            yield {"event": "error", "line": number, "message": str(error)}
             continue
-        yield from ({"event": "span", **span._asdict()} for span in spans)
-        if (current := live.current) is not None and current.label != now:
-            now = current.label
-            yield {"event": "now", "start_s": current.start_s, "label": now, "confidence": current.confidence}
-        if live.windows.late != late:
-            late = live.windows.late
-            yield {"event": "late", "samples": late}
-    if live is not None:
-        yield from ({"event": "span", **span._asdict()} for span in live.finish())
-    yield {"event": "end"}
+        yield from session.say()
+    for ready in session.finish():
+        session.take(ready, model.score(ready[1]))
+    yield from session.bye()
 
 
 def read_lines(file: TextIO) -> Iterator[str]:
@@ -115,7 +175,8 @@ def _object(line: str) -> dict[str, Any]:
     return said
 
 
-def _contracts(given: Any) -> dict[str, Contract]:
+def contracts(given: Any) -> dict[str, Contract]:
+    """Those of a first line. ``ValueError`` for anything else."""
     if not (isinstance(given, dict) and given and all(isinstance(one, dict) for one in given.values())):
         raise ValueError('"streams" maps names to contracts: modality, quantity, units, rate_hz, placement, gravity')
     return {
@@ -129,7 +190,7 @@ def _name(live: Live, name: Any) -> str:
     return str(name)
 
 
-def _pushed(live: Live, said: dict[str, Any]) -> Any:
+def _pushed(live: Live, said: dict[str, Any]) -> Iterator[Ready]:
     name = _name(live, said["stream"])
     values, times = np.array(said["values"], np.float64), said.get("t")
     one = 2 if live.contracts[name].skeleton else 1
@@ -137,4 +198,4 @@ def _pushed(live: Live, said: dict[str, Any]) -> Any:
         values, times = values[None], times if times is None else [times]
     start = said.get("start_s")
     given = None if times is None else np.array(times, dtype=np.float64)
-    return live.push(name, values.astype(np.float32), given, start_s=None if start is None else float(start))
+    return live.windows.push(name, values.astype(np.float32), given, start_s=None if start is None else float(start))

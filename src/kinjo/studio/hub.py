@@ -1,0 +1,139 @@
+"""What requests and streams share: the model, what each profile knows, and who computes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from kinjo.runtime import Model, ProfileError
+from kinjo.studio.metrics import Metrics
+from kinjo.studio.problems import Refused
+from kinjo.studio.profiles import Changed, Profiles
+from kinjo.studio.scoring import Scorer
+from kinjo.studio.settings import Settings
+
+T = TypeVar("T")
+MODELS = 64
+"""Profiles that are held in memory."""
+INDICES = 4
+"""Corpora that are held open to be searched."""
+WAITING = 32
+"""Requests that may wait for each worker."""
+BUSY = "the service has all the work that it can hold"
+
+
+class Hub:
+    """``model`` as it was loaded; each profile is a copy of it that shares its weights."""
+
+    def __init__(self, model: Model, settings: Settings) -> None:
+        self.base, self.settings, self.metrics = model, settings, Metrics()
+        self.profiles = Profiles(settings.profiles)
+        self.pool = ThreadPoolExecutor(settings.workers, thread_name_prefix="kinjo-work")
+        self._scores = ThreadPoolExecutor(1, thread_name_prefix="kinjo-score")
+        self.scorer = Scorer(model.embed, self._scores, wait_s=settings.batch_s, count=self.metrics.windows.inc)
+        self.closing = False
+        self.streams: set[Any] = set()
+        self._known: OrderedDict[str, tuple[int, Model]] = OrderedDict()
+        self._indices: OrderedDict[Path, Any] = OrderedDict()
+        self._lock, self._teaching, self._indexing = threading.Lock(), threading.Lock(), threading.Lock()
+        self._pending = 0
+
+    # -------------------------------------------------------------------------------------------- who computes
+    async def work(self, function: Callable[[], T]) -> T:
+        """What ``function`` gives, computed in a thread. ``Refused`` where too much waits, or it takes too long: then
+        it goes on without anybody listening.
+        """
+        if self._pending >= self.settings.workers * (1 + WAITING):
+            raise Refused(429, "busy", BUSY, "Try again later.", headers={"Retry-After": "5"})
+        self._pending += 1
+        future = asyncio.get_running_loop().run_in_executor(self.pool, function)
+        future.add_done_callback(self._finished)
+        try:
+            return await asyncio.wait_for(asyncio.shield(future), self.settings.request_s)
+        except TimeoutError:
+            if future.done() and not future.cancelled():
+                raise  # its own
+            detail = f"it takes longer than {self.settings.request_s:g} s"
+            raise Refused(408, "timeout", detail, "Send a shorter part. What was asked may still be done.") from None
+
+    def _finished(self, future: asyncio.Future[Any]) -> None:
+        self._pending -= 1
+        if not future.cancelled():
+            future.exception()  # of one to which nobody listens any more
+
+    def close(self) -> None:
+        """Wait for what is computed, and close the database."""
+        self.pool.shutdown(wait=True, cancel_futures=True)
+        self._scores.shutdown(wait=True, cancel_futures=True)
+        self.profiles.close()
+
+    # -------------------------------------------------------------------------------------------- what profiles know
+    def model(self, profile: str) -> Model:
+        """The model as a profile knows it now. ``ProfileError`` for one that was taught to another model."""
+        return self._current(profile)[1]
+
+    def change(self, profile: str, what: str, how: Callable[[Model], T]) -> tuple[T, Model]:
+        """Teach a profile or have it forget: what ``how`` gives, and the model after. It is on the disk then."""
+        with self._teaching:
+            while True:
+                serial, known = self._current(profile)
+                model = replace(known, _before=[])
+                given = how(model)
+                body, start = json.dumps(model.profile()), json.dumps(known.profile())
+                with suppress(Changed):  # by another process: once more
+                    made = self.profiles.add(profile, body, model=self.base.id, start=start, after=serial)
+                    self._remember(profile, made.serial, model)
+                    self.metrics.taught.labels(what).inc()
+                    return given, model
+
+    def undo(self, profile: str) -> bool:
+        """Take back the last change of a profile; whether there was one."""
+        self._current(profile)  # of this model
+        done = self.profiles.undo(profile)
+        if done:
+            self.metrics.taught.labels("undo").inc()
+        return done
+
+    def _current(self, profile: str) -> tuple[int | None, Model]:
+        """The serial number of the state of a profile (None: never taught), and the model in that state."""
+        state = self.profiles.state(profile)
+        if state is None:
+            return None, self.base
+        with self._lock:
+            kept = self._known.get(profile)
+        if kept is not None and kept[0] == state.serial:
+            return kept
+        if state.model != self.base.id:
+            raise ProfileError(
+                f"profile '{profile}' was taught to model {state.model or '(none)'}, this is {self.base.id or '(none)'}"
+            )
+        model = replace(self.base, _before=[])
+        model.know(state.body, f"profile '{profile}'")
+        self._remember(profile, state.serial, model)
+        return state.serial, model
+
+    def _remember(self, profile: str, serial: int, model: Model) -> None:
+        with self._lock:
+            self._known[profile] = (serial, model)
+            self._known.move_to_end(profile)
+            while len(self._known) > MODELS:
+                self._known.popitem(last=False)
+
+    # -------------------------------------------------------------------------------------------- search
+    def index(self, corpus: Path, make: Callable[[Path], Any]) -> Any:
+        """The index of a corpus, made by ``make`` where it is not held."""
+        with self._indexing:
+            if corpus not in self._indices:
+                self._indices[corpus] = make(corpus)
+                while len(self._indices) > INDICES:
+                    self._indices.popitem(last=False)
+            self._indices.move_to_end(corpus)
+            return self._indices[corpus]
