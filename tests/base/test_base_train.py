@@ -122,7 +122,7 @@ def test_variants_change_what_they_say():
     unimts = Variant("0.3", objective="unimts").of(PLAN)
     assert dict(unimts.objective.weights) == {"contrast": 1.0}
     assert Variant("2.5", rotation_deg=0.0, placed=False).of(PLAN, 7).pretrain.steps == 7
-    assert len({Variant(size, objective=o).name for size in train.SIZES for o in train.OBJECTIVES}) == 21  # pyright: ignore[reportArgumentType]
+    assert len({Variant(size, objective=o).name for size in train.SIZES for o in train.OBJECTIVES}) == 21
     with pytest.raises(ValueError, match="sizes"):
         Variant("7").of(PLAN)
 

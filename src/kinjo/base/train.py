@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +55,7 @@ class Variant:
     size: str = "1"
     rotation_deg: float | None = None
     placed: bool = True
-    objective: Literal["all", "masked", "no-words", "only-words", "classify", "only-classify", "unimts"] = "all"
+    objective: str = "all"
 
     @property
     def name(self) -> str:
