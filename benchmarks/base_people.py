@@ -16,6 +16,7 @@ from _tools import RESULTS, data_root
 from base_oneshot import entered, episodes, score, space_of
 from base_zeroshot import by_words, questions
 from kinjo.base.sources import Choice
+from kinjo.base.train import known
 from kinjo.datasets.motionsense import Subject, subjects
 from kinjo.evaluate import metrics, report
 from kinjo.evaluate.intervals import interval
@@ -44,9 +45,10 @@ def main() -> None:
     if not bench.sets(["motionsense"]):
         return
     choice, found = Choice(without=("motionsense",)), _base.thinned(questions(bench, "motionsense"), 8000)
-    model = _base.opened(bench.trained(choice))
+    path = bench.trained(choice)
+    model = _base.opened(path)
     people = {n: p for n, p in subjects(data_root()).items() if n in set(found.subjects.tolist())}
-    counts = by_words(model, found, "motionsense")
+    counts = by_words(model, found, "motionsense", known(path, bench.stores, choice))
     names = np.unique(found.subjects).tolist()
     z = entered(space_of(bench, choice), _base.embedded(model, found))
     asked = score(found, z, episodes(found, given.episodes)).per_subject
