@@ -47,7 +47,8 @@ def main(words: list[str] | None = None) -> Path:
     recipe = variant.of(Recipe.load(given.recipe), given.steps)
     stores = build(given.out / "corpora", given.data, SMALL if given.small else Size())
     folder = given.out / f"{variant.name}-{choice.name}-seed{given.seed}"
-    shown = [word for word in (sys.argv[1:] if words is None else words) if not word.startswith(("/", "~"))]
+    given_words = sys.argv[1:] if words is None else words
+    shown = ["folder" if word.startswith(("/", "~")) else word for word in given_words]
     made = train(
         recipe, stores, folder, choice=choice, minutes=given.minutes, seed=given.seed,
         command=f"python -m kinjo.base {shlex.join(shown)}",
