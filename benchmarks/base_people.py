@@ -13,7 +13,7 @@ import numpy as np
 import _base
 from _base import Bench
 from _tools import RESULTS, data_root
-from base_oneshot import entered, episodes, score, space_of
+from base_oneshot import episodes, score, seen, space_of
 from base_zeroshot import by_words, questions
 from kinjo.base.sources import Choice
 from kinjo.base.train import known
@@ -50,7 +50,7 @@ def main() -> None:
     people = {n: p for n, p in subjects(data_root()).items() if n in set(found.subjects.tolist())}
     counts = by_words(model, found, "motionsense", known(path, bench.stores, choice))
     names = np.unique(found.subjects).tolist()
-    z = entered(space_of(bench, choice), _base.embedded(model, found))
+    z = seen(model, space_of(bench, choice), found)
     asked = score(found, z, episodes(found, given.episodes)).per_subject
     table = {}
     for group, members in {"all": list(people), **groups(people)}.items():

@@ -10,7 +10,7 @@ import numpy as np
 import _base
 from _base import Bench
 from _tools import RESULTS
-from base_oneshot import entered, episodes, score, space_of
+from base_oneshot import episodes, score, seen, space_of
 from kinjo.base.sources import Choice, split
 from kinjo.evaluate import report
 
@@ -37,8 +37,8 @@ def main() -> None:
         drawn, values = episodes(asked, given.episodes, WAY), []
         for hold in ((), (held,)):
             choice = Choice(without=("umafall",), hold=hold)
-            vectors = _base.embedded(_base.opened(bench.trained(choice)), asked)
-            values.append(score(asked, entered(space_of(bench, choice), vectors), drawn).accuracy)
+            z = seen(_base.opened(bench.trained(choice)), space_of(bench, choice), asked)
+            values.append(score(asked, z, drawn).accuracy)
         found[held] = {"seen": values[0], "held_out": values[1]}
         print(f"{held:8} seen {values[0]:.3f}, held out {values[1]:.3f}")
     lost = float(np.mean([one["seen"] - one["held_out"] for one in found.values()]))

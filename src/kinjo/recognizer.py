@@ -248,19 +248,20 @@ def learn(
 def learn_all(
     path: Path, parts: Sequence[tuple[Corpus, Sequence[str], Sequence[str]]],
     *, others: Sequence[tuple[Corpus, Iterable[str]]] = (), same: Mapping[str, str] | None = None,
-    spans: int | None = None,
+    spans: int | None = None, subsets: bool = False,
 ) -> Recognizer:  # fmt: skip
     """As ``learn``, of several corpora, each with its recordings for training and for validation.
 
     ``same``: labels that are called otherwise in another corpus. ``spans``: so many parts, from the first, are
     recordings in which one activity follows another; how scores become spans, and rhythms, are learnt from these.
+    ``subsets``: of each window some of the sensors are read, drawn at random, for users who wear one or two of them.
     """
     (model, recipe, header), same = _opened(path), dict(same or {})
-    classes = _learnt(model, recipe, header, parts, others, same)
+    classes = _learnt(model, recipe, header, parts, others, same, subsets)
     made = _made(model, recipe, header, classes, Smoothing())
-    made.smoothing = chosen_smoothing(
-        made, (store.recording(id) for store, _, ids in parts[:spans] for id in ids), same
-    )
+    validation = (store.recording(id) for store, _, ids in parts[:spans] for id in ids)
+    rng = np.random.default_rng(1)
+    made.smoothing = chosen_smoothing(made, (_worn(r, rng) if subsets else r for r in validation), same)
     counted = (store.recording(id) for store, ids, _ in parts[:spans] for id in ids)
     made.rhythms = rhythms.learn_rhythms(counted, made.plan)
     return made
@@ -269,21 +270,23 @@ def learn_all(
 def learn_classes(
     path: Path, parts: Sequence[tuple[Corpus, Sequence[str], Sequence[str]]],
     *, others: Sequence[tuple[Corpus, Iterable[str]]] = (), same: Mapping[str, str] | None = None,
+    subsets: bool = False,
 ) -> Classes:  # fmt: skip
     """The classes alone of what ``learn_all`` gives: how movements are compared, and those that are known."""
-    return _learnt(*_opened(path), parts, others, dict(same or {}))
+    return _learnt(*_opened(path), parts, others, dict(same or {}), subsets)
 
 
 def _learnt(
     model: mujo.MuJo, recipe: Recipe, header: Mapping[str, Any],
     parts: Sequence[tuple[Corpus, Sequence[str], Sequence[str]]], others: Sequence[tuple[Corpus, Iterable[str]]],
-    same: Mapping[str, str],
+    same: Mapping[str, str], subsets: bool,
 ) -> Classes:  # fmt: skip
-    x, labels = _joined([_vectors(model, recipe, store, train) for store, train, _ in parts], same)
-    y, chosen_labels = _joined([_vectors(model, recipe, store, chosen) for store, _, chosen in parts], same)
+    rng = np.random.default_rng(0) if subsets else None
+    x, labels = _joined([_vectors(model, recipe, store, train, rng) for store, train, _ in parts], same)
+    y, chosen_labels = _joined([_vectors(model, recipe, store, chosen, rng) for store, _, chosen in parts], same)
     if not len(labels) or not len(chosen_labels):
         raise ValueError("no windows to learn classes from: recordings of training and of validation are needed")
-    strange, names = _joined([(x, labels), *(_named(_vectors(model, recipe, *other)) for other in others)], {})
+    strange, names = _joined([(x, labels), *(_named(_vectors(model, recipe, *other, rng)) for other in others)], {})
     every = learnt({space: strange[space] for space in x}, names)
     if header.get("text", True):
         every = worded(every, _sentences(model, [given[0] for given in (*parts, *others)], set(names), same))
@@ -310,17 +313,48 @@ def _named(windows: Labelled) -> Labelled:
     return {space: v[there] for space, v in windows[0].items()}, windows[1][there]
 
 
-def _vectors(model: mujo.MuJo, recipe: Recipe, store: Corpus, ids: Iterable[str]) -> Labelled:
-    """Vectors in each space and labels of the windows of recordings; windows that lack everything are left out."""
+def _vectors(
+    model: mujo.MuJo, recipe: Recipe, store: Corpus, ids: Iterable[str], subsets: np.random.Generator | None = None
+) -> Labelled:
+    """Vectors in each space and labels of the windows of recordings; windows that lack everything are left out.
+    ``subsets``: each window is read by some of its sensors, one at least, drawn at random.
+    """
     inputs = {key: spec for key, spec in recipe.inputs.items() if not isinstance(spec, VideoInput)}
     windows = Windows(store, cut(store, ids, recipe), worn(store, inputs))
     with torch.inference_mode():
-        parts = [vectors(model, batch) for batch in given(model, windows, None, 256, None)]
+        parts = [
+            vectors(model, batch if subsets is None else _some_places(batch, windows.inputs, subsets))
+            for batch in given(model, windows, None, 256, None)
+        ]
     if not parts:
         return {}, np.zeros(0, str)
     found = {space: torch.cat([part[space] for part in parts]).cpu().numpy() for space in parts[0]}
     there = np.isfinite(found[JOINT]).all(1)
     return {space: x[there] for space, x in found.items()}, windows.index.label_names.astype(str)[there]
+
+
+def _worn(recording: Recording, rng: np.random.Generator) -> Recording:
+    """With the streams of one to all of its places."""
+    places = sorted({str(s.contract.placement) for s in recording.streams.values()})
+    kept = set(rng.permutation(places)[: rng.integers(1, len(places) + 1)])
+    return replace(recording, streams={n: s for n, s in recording.streams.items() if s.contract.placement in kept})
+
+
+def _some_places(
+    batch: Mapping[str, torch.Tensor], inputs: Mapping[str, Input], rng: np.random.Generator
+) -> dict[str, torch.Tensor]:
+    """A batch of which each window lacks all but one to all of the places that it has."""
+    of = {key: str(getattr(spec, "placement", "")) for key, spec in inputs.items() if key in batch}
+    places, out = sorted(set(of.values())), dict(batch)
+    rows = len(next(iter(batch.values())))
+    order = rng.random((rows, len(places))).argsort(1).argsort(1)
+    kept = torch.from_numpy(order < rng.integers(1, len(places) + 1, rows)[:, None])
+    for key, place in of.items():
+        gone = ~kept[:, places.index(place)].to(batch[key].device)
+        missing = batch.get(f"{key}.missing")
+        whole = torch.zeros(batch[key].shape[:2], dtype=torch.bool) if missing is None else missing
+        out[f"{key}.missing"] = whole | gone[:, None]
+    return out
 
 
 def _sentences(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from kinjo import demo_base, joint, runtime
+from kinjo import demo_base, joint, recognizer, runtime
 from kinjo.base import data, ship, sources, train
 from kinjo.base.__main__ import main
 from kinjo.base.sources import SAME, Choice
@@ -252,3 +252,20 @@ def test_reach_is_measured_on_windows_of_the_sets_that_a_choice_sees(trained: Pa
     assert np.linalg.norm(few, axis=1) == pytest.approx(np.ones(len(few)), abs=1e-3)
     with pytest.raises(ValueError, match="no window"):
         train.known(trained, stores, Choice(without=("gym", "made_up")), 10)
+
+
+def test_classes_are_learnt_from_windows_that_lack_some_places(trained: Path, stores: dict[str, Corpus]):
+    """As users wear one sensor or two: of a window one place at least stays, of many all."""
+    store, recipe = stores["gym-0"], joint.load(trained)[1]
+    inputs = {k: s for k, s in recipe.inputs.items() if getattr(s, "placement", "") in data.GROUPS[0]}
+    windows = Windows(store, sources.index_of(store, store.recordings, recipe), inputs)
+    batch = windows.tensors(np.arange(len(windows)))
+    some = recognizer._some_places(batch, windows.inputs, np.random.default_rng(0))
+    gone = np.stack([some[f"{place}_acc.missing"].all(1).numpy() for place in data.GROUPS[0]], 1)
+    assert not gone.all(1).any()
+    assert set((~gone).sum(1)) == {1, 2, 3, 4}
+    for place in data.GROUPS[0]:
+        assert (some[f"{place}_gyro.missing"].all(1) == some[f"{place}_acc.missing"].all(1)).all()
+        assert (some[f"{place}_acc.missing"] >= batch[f"{place}_acc.missing"]).all()
+    worn = recognizer._worn(store.recording(store.recordings[0]), np.random.default_rng(3))
+    assert 1 <= len({s.contract.placement for s in worn.streams.values()}) <= 4

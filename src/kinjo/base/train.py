@@ -162,13 +162,13 @@ class Taught:
 def taught(path: Path, stores: Mapping[str, Corpus], choice: Choice) -> Recognizer:
     """The recognizer of a joint space: classes of the named sets it saw."""
     given = Taught.of(stores, choice)
-    return recognizer.learn_all(path, given.parts, others=given.others, same=SAME, spans=given.spans)
+    return recognizer.learn_all(path, given.parts, others=given.others, same=SAME, spans=given.spans, subsets=True)
 
 
 def compared(path: Path, stores: Mapping[str, Corpus], choice: Choice, most: int = MOST // 4) -> Classes:
     """Its classes alone, from fewer recordings: for benchmarks that teach by one example."""
     given = Taught.of(stores, choice, most)
-    return recognizer.learn_classes(path, given.parts, others=given.others, same=SAME)
+    return recognizer.learn_classes(path, given.parts, others=given.others, same=SAME, subsets=True)
 
 
 def known(path: Path, stores: Mapping[str, Corpus], choice: Choice, most: int = KNOWN_WINDOWS) -> NDArray[np.float32]:
