@@ -65,6 +65,10 @@ class Hub:
         """The model; waits for one that is being loaded, and raises what went wrong with that."""
         return self._model.result()
 
+    def then(self, call: Callable[[], Any]) -> None:
+        """Have something done once the model is there, or is known not to come."""
+        self._model.add_done_callback(lambda _: call())
+
     async def loaded(self) -> Model:
         """The model, once it is there."""
         return await asyncio.shield(asyncio.wrap_future(self._model))
