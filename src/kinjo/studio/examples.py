@@ -1,4 +1,4 @@
-"""What a profile was shown, and how one example is taken out of it again: classes are weighted means, so it is exact."""
+"""What a profile was shown, and how one example is taken out again: classes are weighted means, so it is exact."""
 
 from __future__ import annotations
 

@@ -65,7 +65,9 @@ def flat(stream: Stream, start: int, stop: int) -> NDArray[np.float32]:
     """Joints (frames, joints, 2) as seen from the front, y down; NaN where they are missing. At most ``POSE_HZ``."""
     step = max(1, round(stream.contract.rate_hz / POSE_HZ))
     poses = np.asarray(stream.values(start, stop), np.float32)[::step]
-    on = poses[..., :2] * (np.float32([1, 1]) if stream.contract.units == "px" else np.float32([1, -1]))
+    on = poses[..., :2].copy()
+    if stream.contract.units != "px":
+        on[..., 1] *= -1
     return np.where(stream.mask(start, stop)[::step, None, None], np.float32("nan"), on)
 
 

@@ -33,7 +33,7 @@ BUSY = "the service has all the work that it can hold"
 
 
 class Hub:
-    """``model`` as it was loaded, or what loads it, in a thread; each profile is a copy of it that shares its weights."""
+    """``model`` as it was loaded, or what loads it in a thread; each profile is a copy that shares its weights."""
 
     def __init__(self, model: Model | Callable[[], Model], settings: Settings) -> None:
         self.settings, self.metrics = settings, Metrics()
@@ -45,7 +45,9 @@ class Hub:
         self.profiles = Profiles(settings.profiles)
         self.pool = ThreadPoolExecutor(settings.workers, thread_name_prefix="kinjo-work")
         self._scores = ThreadPoolExecutor(1, thread_name_prefix="kinjo-score")
-        self.scorer = Scorer(lambda batch: self.base.embed(batch), self._scores, wait_s=settings.batch_s, count=self.metrics.windows.inc)
+        self.scorer = Scorer(
+            lambda batch: self.base.embed(batch), self._scores, wait_s=settings.batch_s, count=self.metrics.windows.inc
+        )
         self.closing = False
         self.streams: set[Any] = set()
         self._known: OrderedDict[str, tuple[int, Model]] = OrderedDict()

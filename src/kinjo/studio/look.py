@@ -8,8 +8,9 @@ from typing import Any
 from nicegui import ui
 
 from kinjo.studio.desk import Desk
-from kinjo.studio.labels import Spans
+from kinjo.studio.labels import Spans, unsure
 from kinjo.studio.lanes import Lanes
+from kinjo.studio.parts import button, clock, heading, icon
 from kinjo.timeline import UNKNOWN, Span
 
 LISTED = 40
@@ -51,38 +52,37 @@ class Look:
 
     def _card(self, title: str) -> Any:
         with ui.element("section").classes("kj-card"):
-            with ui.element("h2"):
-                ui.html(title, sanitize=False, tag="span")
+            heading(title)
             return ui.element("div").classes("kj-list").props('tabindex=0 role="group"')
 
     def _naming(self) -> None:
         with ui.element("section").classes("kj-card"):
-            with ui.element("h2"):
-                ui.html("Name what you see", sanitize=False, tag="span")
+            heading("Name what you see")
             self.where = ui.label("Drag over a span of the timeline first.").classes("kj-soft")
             self.name = ui.input(label="Activity", autocomplete=[]).on("keydown.enter", self._enter)
-            self.name.props('data-testid=name')
+            self.name.props("data-testid=name")
             with ui.element("div").classes("kj-row"):
-                self.teaches = ui.button("Teach", on_click=self._teach).props("no-caps")
-                ui.button("Label", on_click=self._label).props("no-caps outline")
-                ui.button("Undo", on_click=self._undo).props("no-caps flat")
-                self.remover = ui.button("Remove", on_click=self._remove).props("no-caps flat")
+                self.teaches = button("Teach", self._teach)
+                button("Label", self._label, kind="other")
+                button("Undo", self._undo, kind="flat")
+                self.remover = button("Remove", self._remove, kind="flat")
                 self.remover.set_visibility(False)
             ui.label("Teach: it is recognised from now on. Label: it is said of this span alone.").classes("kj-soft")
             with ui.element("div") as self.telling:
                 self.sentence = ui.input(label="Or say in a sentence what it is").props("autogrow")
-                ui.button("Teach in words", on_click=self._tell).props("no-caps outline").style("margin-top: 8px")
+                button("Teach in words", self._tell, kind="other").style("margin-top: 8px")
             self.telling.set_visibility(False)
 
     def _export(self) -> None:
         base = f"/studio/{self.desk.opened.id}/segments"
         with ui.element("section").classes("kj-card"):
-            with ui.element("h2"):
-                ui.html("Export segments", sanitize=False, tag="span")
+            heading("Export segments")
             ui.label("What was recognised, corrected by your labels.").classes("kj-soft")
             with ui.element("div").classes("kj-row"):
                 for kind in ("csv", "json"):
-                    ui.link(kind.upper(), f"{base}.{kind}?profile={self.desk.profile}").props(f"download=segments.{kind}")
+                    ui.link(kind.upper(), f"{base}.{kind}?profile={self.desk.profile}").props(
+                        f"download=segments.{kind}"
+                    )
 
     # -------------------------------------------------------------------------------------------- what it shows
     async def start(self) -> None:
@@ -116,8 +116,6 @@ class Look:
         self._list_known(known, shown, why)
 
     def _list_unsure(self, why: str) -> None:
-        from kinjo.studio.labels import unsure
-
         self.next.clear()
         rows = unsure(self.found, self.said)
         with self.next:
@@ -125,13 +123,11 @@ class Look:
                 ui.label(why or "Nothing is left to look at: all that was recognised has a label.").classes("kj-soft")
             for span in rows[:LISTED]:
                 with ui.element("div").classes("kj-item"):
-                    ui.button(
-                        f"{_clock(span.start_s)} {span.label}, {span.confidence:.0%}",
-                        on_click=lambda _, one=span: self.lanes.goto(one, "found"),
-                    ).props("flat dense no-caps align=left")
-                    ui.button(icon="check", on_click=lambda _, one=span: self._confirm(one)).props(
-                        f'flat dense round aria-label="{_plain(span.label)} is right" title="It is right"'
-                    )
+                    text = f"{clock(span.start_s)} {span.label}, {span.confidence:.0%}"
+                    row = button(text, lambda _, one=span: self.lanes.goto(one, "found"), kind="flat")
+                    row.props("dense align=left")
+                    if span.label != UNKNOWN:
+                        icon("check", f"{span.label} is right", lambda _, one=span: self._confirm(one))
             if len(rows) > LISTED:
                 ui.label(f"and {len(rows) - LISTED} more").classes("kj-soft")
 
@@ -143,19 +139,15 @@ class Look:
             for name in sorted(known, key=lambda one: (not any(e["name"] == one for e in shown), one)):
                 with ui.element("div").classes("kj-item"):
                     ui.label(name)
-                    ui.button(icon="close", on_click=lambda _, one=name: self._forget(one)).props(
-                        f'flat dense round aria-label="Forget {_plain(name)}" title="Forget"'
-                    )
+                    icon("close", f"Forget {name}", lambda _, one=name: self._forget(one))
                 for one in (e for e in shown if e["name"] == name):
                     self._example(one)
 
     def _example(self, one: dict[str, Any]) -> None:
-        said = one.get("sentence") or f"{one['recording']}, {_clock(one['start_s'])} to {_clock(one['end_s'])}"
+        said = one.get("sentence") or f"{one['recording']}, {clock(one['start_s'])} to {clock(one['end_s'])}"
         with ui.element("div").classes("kj-item").style("padding-left: 14px"):
             ui.label(said).classes("kj-soft")
-            ui.button(icon="delete", on_click=lambda: self._drop(one["id"])).props(
-                f'flat dense round aria-label="Remove this example of {_plain(one["name"])}" title="Remove"'
-            )
+            icon("delete", f"Remove this example of {one['name']}", lambda: self._drop(one["id"]))
 
     # -------------------------------------------------------------------------------------------- what people do
     def _choose(self, event: Any) -> None:
@@ -168,7 +160,7 @@ class Look:
             self.picked = match and (lane, match)
         text = "Drag over a span of the timeline first."
         if self.chosen:
-            text = f"{_clock(self.chosen[0])} to {_clock(self.chosen[1])}"
+            text = f"{clock(self.chosen[0])} to {clock(self.chosen[1])}"
         if self.picked:
             text = f"{text}: {self.picked[1].label}"
             self.name.set_value("" if self.picked[1].label == UNKNOWN else self.picked[1].label)
@@ -249,11 +241,9 @@ class Look:
             await self.show()
 
     def _next(self) -> None:
-        from kinjo.studio.labels import unsure
-
         rows = unsure(self.found, self.said)
         now = self.picked[1] if self.picked else None
-        at = (rows.index(now) + 1) % len(rows) if now in rows else 0
+        at = next((i + 1 for i, one in enumerate(rows) if one == now), 0) % max(len(rows), 1)
         if rows:
             self.lanes.goto(rows[at], "found")
         else:
@@ -279,14 +269,3 @@ class Look:
 
 def _same(span: Span, given: list[Any]) -> bool:
     return abs(span.start_s - given[0]) < 1e-5 and abs(span.end_s - given[1]) < 1e-5 and span.label == given[2]
-
-
-def _clock(seconds: float) -> str:
-    hours, rest = divmod(max(seconds, 0.0), 3600)
-    minutes, left = divmod(rest, 60)
-    return f"{int(hours)}:{int(minutes):02d}:{left:04.1f}" if hours >= 1 else f"{int(minutes)}:{left:04.1f}"
-
-
-def _plain(name: str) -> str:
-    """For an attribute: props are parsed by quotes."""
-    return name.replace('"', "").replace("'", "").replace("\\", "")

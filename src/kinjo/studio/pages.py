@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,8 +18,9 @@ from kinjo.studio.desk import Desk, Desks
 from kinjo.studio.look import Look
 from kinjo.studio.metrics import log
 from kinjo.studio.opened import Opened
+from kinjo.studio.parts import button, heading, icon, plain
 from kinjo.studio.problems import Refused, refusal_of
-from kinjo.studio.views import router
+from kinjo.studio.views import add
 
 T = TypeVar("T")
 WEB = Path(__file__).with_name("web")
@@ -32,18 +32,7 @@ INTRO = (
 
 def mount(app: FastAPI) -> None:
     """Pages and what they fetch, on an app that ``create_app`` made. Once in a process: NiceGUI has one app."""
-    desks = Desks(app.state.hub)
-    app.state.desks = core.app.state.desks = desks
-    app.include_router(router)
-    life = app.router.lifespan_context
-
-    @asynccontextmanager
-    async def closing(inner: FastAPI) -> AsyncIterator[Any]:
-        async with life(inner) as state:
-            yield state
-        desks.close()
-
-    app.router.lifespan_context = closing
+    core.app.state.desks = add(app)
     ui.page("/", title="kinjo")(index)
     ui.page("/look/{id}", title="kinjo")(look)
     ui.run_with(app, dark=None, tailwind=False, show_welcome_message=False, title="kinjo", favicon=ICON)
@@ -63,14 +52,13 @@ def desks() -> Desks:
 def frame(title: str, *, home: bool = True) -> None:
     """What is on every page: its head, its looks, and a way between light and dark."""
     ui.add_css(WEB / "studio.css")
+    ui.colors(primary="#0b57a4", negative="#b3261e", positive="#1b6e3c", warning="#8a5a00", info="#0b57a4")
     dark = ui.dark_mode(None)
     with ui.header().classes("kj-head"):
         if home:
             ui.link("kinjo", "/").props('aria-label="Open another recording"')
         ui.html(tag="h1", content="", sanitize=False).props("id=kj-title").classes("kj-title")
-        ui.button(icon="contrast", on_click=lambda: _turn(dark)).props(
-            'flat round dense color=primary aria-label="Dark or light"'
-        )
+        icon("contrast", "Dark or light", lambda: _turn(dark))
     ui.run_javascript(f"document.getElementById('kj-title').textContent = {json.dumps(title)}")
 
 
@@ -90,7 +78,7 @@ async def attempt(work: Callable[[], T]) -> T | None:
 
 def complain(error: Exception) -> None:
     """Say on the page what went wrong, and what to do."""
-    ui.notify(problem(error), type="negative", multi_line=True, timeout=12_000, close_button="Close")
+    ui.notify(problem(error), type="negative", multi_line=True, timeout=12_000, position="top")
 
 
 def problem(error: Exception) -> str:
@@ -112,34 +100,29 @@ def index() -> None:
             ui.label(INTRO).classes("kj-soft")
             _model_line()
         with ui.element("section").classes("kj-card"):
-            _heading("A file of yours")
+            heading("A file of yours")
             most = int(desks().hub.settings.max_upload_mb * 1e6)
             ui.upload(
                 label="Drop a file here, or press +", auto_upload=True, on_upload=_sent, max_file_size=most,
                 on_rejected=lambda: ui.notify(f"Files of up to {most // 1_000_000} MB are read.", type="negative"),
             ).props('flat bordered aria-label="Drop a file"').style("width: 100%")  # fmt: skip
             ui.label(
-                "Phone and watch exports, CSV, Parquet, NPY, .cwa, BVH, AMC, C3D, SMPL, pose JSON, video. It is read on "
-                "this machine, and forgotten when kinjo stops."
+                "Phone and watch exports, CSV, Parquet, NPY, .cwa, BVH, AMC, C3D, SMPL, pose JSON, video. "
+                "It is read on this machine, and forgotten when kinjo stops."
             ).classes("kj-soft")
         corpora, found = opened.listed(root)
         with ui.element("section").classes("kj-card"):
-            _heading("A recording of a corpus")
+            heading("A recording of a corpus")
             _corpora(root, corpora)
         with ui.element("section").classes("kj-card"):
-            _heading("A file of the data folder")
+            heading("A file of the data folder")
             if root is None:
                 ui.label("No data folder: start with 'kinjo studio --data FOLDER'.").classes("kj-soft")
             elif not found:
                 ui.label("There is no file that kinjo reads in the data folder.").classes("kj-soft")
             else:
                 chosen = ui.select(found, label="File", with_input=True)
-                ui.button("Open", on_click=lambda: _of_data(chosen.value)).props("no-caps")
-
-
-def _heading(text: str) -> None:
-    with ui.element("h2"):
-        ui.html(text, sanitize=False, tag="span")
+                button("Open", lambda: _of_data(chosen.value))
 
 
 def _model_line() -> None:
@@ -166,7 +149,7 @@ def _corpora(root: Path | None, corpora: list[str]) -> None:
     titles = {name: root.resolve().name if name == "." else name for name in corpora}
     which = ui.select(titles, label="Corpus", on_change=lambda: fill())
     one = ui.select([], label="Recording", with_input=True)
-    ui.button("Open", on_click=lambda: go()).props("no-caps")
+    button("Open", lambda: go())
 
     async def fill() -> None:
         ids = await attempt(lambda: opened.ids_of(root, which.value))
@@ -233,7 +216,7 @@ async def _confirmed(title: str, asked: list[asking.Question]) -> dict[str, Any]
     """The contract as a form; None where it is left."""
     inputs: dict[tuple[str, str], Any] = {}
     with ui.dialog().props("persistent") as dialog, ui.card().classes("kj-card"):
-        _heading("Is this true?")
+        heading("Is this true?")
         ui.label(f"{title}: what kinjo found out, and what it has to be told.").classes("kj-soft")
         for question in asked:
             if question.choices:
@@ -242,13 +225,11 @@ async def _confirmed(title: str, asked: list[asking.Question]) -> dict[str, Any]
                 )
             else:
                 made = ui.input(label=question.title, value=question.value)
-            made.props(f'hint="{question.known}" {"color=negative" if question.open else ""}').style(
-                "margin-bottom: 14px"
-            )
+            made.props(f'hint="{plain(question.known)}"').classes("kj-ask kj-open" if question.open else "kj-ask")
             inputs[question.field, question.of] = made
         with ui.element("div").classes("kj-row"):
-            ui.button("Open it", on_click=lambda: send()).props("no-caps")
-            ui.button("Leave it", on_click=lambda: dialog.submit(None)).props("no-caps flat")
+            button("Open it", lambda: send())
+            button("Leave it", lambda: dialog.submit(None), kind="flat")
 
     def send() -> None:
         try:

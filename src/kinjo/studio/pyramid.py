@@ -57,14 +57,14 @@ class Pyramid:
 def samples(stream: Stream, start: int, stop: int) -> Floats:
     """Samples (n, channels), NaN where they are missing."""
     values = np.asarray(stream.values(start, stop), np.float32)
-    values = values.reshape(len(values), -1)
+    values = values.reshape(len(values), int(np.prod(values.shape[1:])))
     if stream.missing is None:
         return values
     return np.where(stream.mask(start, stop)[:, None], np.float32("nan"), values)
 
 
 def blocks(values: Floats, size: int) -> Floats:
-    """Least and most (blocks, channels, 2) of each ``size`` of ``values`` (n, channels); the last block may be short."""
+    """Least and most (blocks, channels, 2) of each ``size`` of ``values`` (n, channels); the last may be short."""
     return merged(np.stack([values, values], -1), size)
 
 

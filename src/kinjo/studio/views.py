@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, FastAPI, Query, Request
 from numpy.typing import NDArray
 from starlette.responses import Response
 
@@ -32,6 +33,23 @@ POSES = 4096
 router = APIRouter(prefix="/studio", include_in_schema=False)
 Seconds = Annotated[float, Query(ge=-1e9, le=1e9)]
 FILE = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
+
+
+def add(app: FastAPI) -> Desks:
+    """Have an app of ``create_app`` answer these addresses; what its pages share."""
+    desks = Desks(app.state.hub)
+    app.state.desks = desks
+    app.include_router(router)
+    life = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def closing(inner: FastAPI) -> AsyncIterator[Any]:
+        async with life(inner) as state:
+            yield state
+        desks.close()
+
+    app.router.lifespan_context = closing
+    return desks
 
 
 def desks_of(request: Request) -> Desks:
@@ -74,7 +92,9 @@ async def pose(request: Request, id: str, stream: str, from_s: Seconds, to_s: Se
         stop = min(stop, start + POSES)
         joints, clock = frames.flat(one, start, stop), one.clock(start, stop)
         step = max(1, round(one.contract.rate_hz / frames.POSE_HZ))
-        return packed([({"joints": joints.shape[1] if joints.ndim > 1 else 0, "times": clock[::step].tolist()}, joints)])
+        return packed(
+            [({"joints": joints.shape[1] if joints.ndim > 1 else 0, "times": clock[::step].tolist()}, joints)]
+        )
 
     return Response(await desks.hub.work(work), media_type="application/octet-stream")
 
@@ -89,7 +109,9 @@ async def strip(
     one = stream_of(desks.shelf.get(id), stream, "video")
     if first >= one.length:
         raise Refused(404, "not_found", f"'{stream}' has {one.length} frames")
-    return Response(await desks.hub.work(lambda: frames.strip(one, first, count)), media_type="image/jpeg", headers=FILE)
+    return Response(
+        await desks.hub.work(lambda: frames.strip(one, first, count)), media_type="image/jpeg", headers=FILE
+    )
 
 
 @router.get("/{id}/segments.{kind}")

@@ -169,12 +169,17 @@ function signal(pen, lane, state, look, width) {
 
 function bins(pen, part, channel, width, scale, shift, y) {
   const many = part.count / part.channels / 2;
+  let drawn = false, last = 0;
   for (let k = 0; k < many; k++) {
     const at = (k * part.channels + channel) * 2, least = part.values[at], most = part.values[at + 1];
-    if (Number.isNaN(least)) continue;
+    if (Number.isNaN(least)) { drawn = false; continue; }
     const x = shift + ((k + 0.5) / many) * width * scale;
-    pen.moveTo(x, y(least) + 0.5);
-    pen.lineTo(x, y(most) - 0.5);
+    // on from where the line is: to the nearer of the two, then to the other
+    const [first, second] = Math.abs(last - least) <= Math.abs(last - most) ? [least, most] : [most, least];
+    if (drawn) pen.lineTo(x, y(first)); else pen.moveTo(x, y(first));
+    pen.lineTo(x, y(second) + (first === second ? 0.5 : 0));
+    last = second;
+    drawn = true;
   }
 }
 
