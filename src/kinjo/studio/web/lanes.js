@@ -42,8 +42,11 @@ export default {
         @wheel.prevent="wheel" @dblclick="emit('name')"></canvas>
     </div>
     <div class="kj-said" aria-live="polite">{{ said }}</div>
+    <ul v-for="(name, lane) in lists" class="kj-hidden" :data-lane="lane" :aria-label="name">
+      <li v-for="s in facts ? spans[lane].slice(0, 200) : []" :data-span="JSON.stringify(s)">{{ told(s) }}</li>
+    </ul>
   </div>`,
-  data: () => ({ facts: null, clock: "0:00.0", playing: false, said: "Reading the recording ...", help: KEYS }),
+  data: () => ({ facts: null, clock: "0:00.0", playing: false, said: "Reading the recording ...", help: KEYS, lists: { said: "Labels", found: "Recognised" } }),
   mounted() {
     Object.assign(this, { view: [0, 1], at: 0, chosen: null, picked: null, parts: [], drawnView: [0, 1] });
     Object.assign(this, { strips: new Map(), poses: null, fingers: new Map(), drag: null, busy: false, wanted: false });
@@ -69,6 +72,10 @@ export default {
     emit(name, more) { this.$emit(name, { ...more }); },
 
     // ---------------------------------------------------------------- what is shown
+    told([from, to, label, sure]) {
+      const start = this.facts.from_s;
+      return `${label}, ${clockOf(from - start)} to ${clockOf(to - start)}, ${Math.round(sure * 100)} %`;
+    },
     async open() {
       this.facts = null;
       if (!this.recording) return;
@@ -239,7 +246,7 @@ export default {
       this.picked = pick;
       const start = this.facts.from_s;
       if (!span) this.said = "Nothing chosen.";
-      else if (pick) this.said = `${pick.span[2]}, ${clockOf(span[0] - start)} to ${clockOf(span[1] - start)}, ${Math.round(pick.span[3] * 100)} %`;
+      else if (pick) this.said = this.told(pick.span);
       else this.said = `${clockOf(span[0] - start)} to ${clockOf(span[1] - start)} chosen`;
       this.draw();
       this.emit("choose", { span, picked: pick && pick.span, lane: pick && pick.lane });
