@@ -6,7 +6,7 @@ DATA ?=
 OUT ?= demo
 ARGS ?=
 # Benchmarks in the order of `make bench`: the quick ones first.
-BENCHES := cli_help mask_speed corpus_windows fewshot_speed fuzz_readers fuzz_motion fuzz_build build_speed build_resume build_corpus sim_physics sim_utd gym_speed stream_mismatches fuzz_serve serve_clients reps_gym recognize_day contract_mismatches runtime_speed runtime_install export_int8 newuser search_gym teach_gym teach_utd sync_clocks losses_error ddp_gradients demo_seconds peak_memory reconstruction utd_oneshot utd_ablation utd_reference mujo_train_speed mujo_motionsense mujo_utd mujo_gym mujo_strategies base_zeroshot base_oneshot base_fewshot base_placement base_utd base_ablation base_speed base_people test_minutes
+BENCHES := cli_help mask_speed corpus_windows fewshot_speed fuzz_readers fuzz_motion fuzz_build build_speed build_resume build_corpus sim_physics sim_utd gym_speed stream_mismatches fuzz_serve serve_clients studio_speed reps_gym recognize_day contract_mismatches runtime_speed runtime_install export_int8 newuser search_gym teach_gym teach_utd sync_clocks losses_error ddp_gradients demo_seconds peak_memory reconstruction utd_oneshot utd_ablation utd_reference mujo_train_speed mujo_motionsense mujo_utd mujo_gym mujo_strategies base_zeroshot base_oneshot base_fewshot base_placement base_utd base_ablation base_speed base_people test_minutes
 
 # uv does not read pip's settings. Empty is fine; with local wheels it finds the CPU build of torch in them.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)

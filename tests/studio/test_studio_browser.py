@@ -1,4 +1,4 @@
-"""The studio in a real browser: open, see, teach, recognise, export; label and undo; keys; a phone; no one else asked."""
+"""The studio in a real browser: open, see, teach, recognise, export; label, undo; keys; a phone; nobody else asked."""
 
 import csv
 import json
@@ -119,9 +119,7 @@ def test_the_keyboard_alone_labels_corrects_and_takes_back(visit: Visit, data: P
         lanes.focus()
         before = len(visit.spans("said"))
         page.keyboard.press("u")
-        page.wait_for_function(
-            "n => document.querySelectorAll('[data-lane=said] li').length !== n", arg=before
-        )
+        page.wait_for_function("n => document.querySelectorAll('[data-lane=said] li').length !== n", arg=before)
     assert visit.spans("said") == []
 
 

@@ -214,7 +214,15 @@ def test_the_contract_is_asked_for_what_is_not_known(tmp_path: Path):
 
 def test_what_is_listed_can_be_read_and_what_is_sent_has_no_name(tmp_path: Path):
     (tmp_path / "in" / "corpus").mkdir(parents=True)
-    for name in ("a.csv", "b.exe", ".c.csv", "a.csv.kinjo.json", "in/d.MP4", "in/corpus/corpus.json", "in/corpus/x.csv"):
+    for name in (
+        "a.csv",
+        "b.exe",
+        ".c.csv",
+        "a.csv.kinjo.json",
+        "in/d.MP4",
+        "in/corpus/corpus.json",
+        "in/corpus/x.csv",
+    ):
         (tmp_path / name).write_text("")
     assert opened.listed(tmp_path) == (["in/corpus"], ["a.csv", "in/d.MP4"])
     assert opened.listed(None) == ([], [])

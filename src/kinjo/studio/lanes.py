@@ -13,8 +13,8 @@ from kinjo.timeline import Span
 class Lanes(Element, component="web/lanes.js", esm={"kinjo-draw": "web/draw"}):
     """Streams, labels and what was recognised, on one axis of time.
 
-    Events: ``choose`` (span, and what was picked), ``shift`` (from_s, to_s), ``name`` (how), ``next``, ``remove``,
-    ``undo``.
+    Events: ``drawn`` (the first picture), ``choose`` (span, and what was picked), ``shift`` (from_s, to_s), ``name``
+    (how), ``next``, ``remove``, ``undo``.
     """
 
     def __init__(self, recording: str) -> None:

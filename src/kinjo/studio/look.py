@@ -27,6 +27,7 @@ class Look:
         self.picked: tuple[str, Span] | None = None
         self.said: Spans = ()
         self.found: Spans = ()
+        self.enters, self.recognised = "teach", False
 
     # -------------------------------------------------------------------------------------------- what is on it
     def build(self) -> None:
@@ -34,6 +35,7 @@ class Look:
         with ui.element("main").classes("kj-page kj-look"):
             with ui.element("section").classes("kj-card").props('aria-label="Timeline"'):
                 self.lanes = Lanes(self.desk.opened.id)
+                self.lanes.on("drawn", self.recognise)
                 self.lanes.on("choose", self._choose)
                 self.lanes.on("shift", self._shift)
                 self.lanes.on("name", self._focus)
@@ -60,7 +62,7 @@ class Look:
             heading("Name what you see")
             self.where = ui.label("Drag over a span of the timeline first.").classes("kj-soft")
             self.name = ui.input(label="Activity", autocomplete=[]).on("keydown.enter", self._enter)
-            self.name.props("data-testid=name")
+            self.name.classes("kj-name")
             with ui.element("div").classes("kj-row"):
                 self.teaches = button("Teach", self._teach)
                 button("Label", self._label, kind="other")
@@ -86,14 +88,14 @@ class Look:
 
     # -------------------------------------------------------------------------------------------- what it shows
     async def start(self) -> None:
-        """Labels at once, then what is recognised."""
+        """Labels at once; what is recognised comes once the signals are drawn."""
         self.said = await self.attempt(self.desk.said) or ()
-        self.lanes.show(self.said, (), "recognised: at work ...")
-        await self.recognise()
+        if not self.recognised:
+            self.lanes.show(self.said, (), "recognised: at work ...")
 
     async def recognise(self) -> None:
         """Anew, by what is known now; and all lists."""
-        why = ""
+        why, self.recognised = "", True
         try:
             await self.desk.desks.hub.loaded()
             self.found = await self.desk.desks.hub.work(self.desk.found)
@@ -169,13 +171,10 @@ class Look:
 
     def _focus(self, event: Any) -> None:
         self.enters = (event.args or {}).get("how", "teach")
-        self.name.run_method("focus")
-        self.name.run_method("select")
-
-    enters = "teach"
 
     async def _enter(self) -> None:
         await (self._label() if self.enters == "label" else self._teach())
+        self.lanes.run_method("back")
 
     def _named(self, *, span: bool = True) -> str | None:
         name = str(self.name.value or "").strip()

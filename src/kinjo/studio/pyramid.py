@@ -65,18 +65,24 @@ def samples(stream: Stream, start: int, stop: int) -> Floats:
 
 def blocks(values: Floats, size: int) -> Floats:
     """Least and most (blocks, channels, 2) of each ``size`` of ``values`` (n, channels); the last may be short."""
-    return merged(np.stack([values, values], -1), size)
+    return _joined(values, values, size)
 
 
 def merged(pairs: Floats, size: int) -> Floats:
     """Least and most of each ``size`` of ``pairs`` (n, channels, 2)."""
-    whole = len(pairs) // size * size
-    shaped = pairs[:whole].reshape(-1, size, *pairs.shape[1:])
-    parts = [np.stack([np.fmin.reduce(shaped[..., 0], 1), np.fmax.reduce(shaped[..., 1], 1)], -1)]
-    if whole < len(pairs):
-        rest = pairs[whole:]
-        parts.append(np.stack([np.fmin.reduce(rest[..., 0], 0), np.fmax.reduce(rest[..., 1], 0)], -1)[None])
-    return np.concatenate(parts).astype(np.float32)
+    return _joined(pairs[..., 0], pairs[..., 1], size)
+
+
+def _joined(low: Floats, high: Floats, size: int) -> Floats:
+    out = np.empty((-(-len(low) // size), low.shape[1], 2), np.float32)
+    whole = len(low) // size
+    for way, reduce, given in ((0, np.fmin, low), (1, np.fmax, high)):
+        # channel by channel: along the last axis NumPy is ten times as quick
+        shaped = np.ascontiguousarray(given[: whole * size].T).reshape(given.shape[1], whole, size)
+        out[:whole, :, way] = reduce.reduce(shaped, 2).T
+        if whole < len(out):
+            out[whole, :, way] = reduce.reduce(given[whole * size :], 0)
+    return out
 
 
 def spans(pairs: Floats, low: NDArray[np.int64], high: NDArray[np.int64]) -> Floats:

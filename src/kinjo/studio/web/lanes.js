@@ -39,7 +39,7 @@ export default {
     </div>
     <div class="kj-lanes" ref="box" tabindex="0" role="application" aria-label="Timeline" :aria-description="help" @keydown="key">
       <canvas ref="lanes" @pointerdown="down" @pointermove="move" @pointerup="up" @pointercancel="up"
-        @wheel.prevent="wheel" @dblclick="emit('name')"></canvas>
+        @wheel.prevent="wheel" @dblclick="nameIt('teach')"></canvas>
     </div>
     <div class="kj-said" aria-live="polite">{{ said }}</div>
     <ul v-for="(name, lane) in lists" class="kj-hidden" :data-lane="lane" :aria-label="name">
@@ -70,6 +70,13 @@ export default {
   methods: {
     url(path) { return `/studio/${this.recording}/${path}`; },
     emit(name, more) { this.$emit(name, { ...more }); },
+    nameIt(how) {
+      // here, not by way of the server: what is typed at once has to arrive
+      const field = document.querySelector(".kj-name input");
+      if (field) { field.focus(); field.select(); }
+      this.emit("name", { how });
+    },
+    back() { this.$refs.box.focus({ preventScroll: true }); }, // called by the page
 
     // ---------------------------------------------------------------- what is shown
     told([from, to, label, sure]) {
@@ -87,6 +94,7 @@ export default {
       }
       this.facts = await told.json();
       this.strips.clear();
+      this.begun = false;
       Object.assign(this, { poses: null, chosen: null, picked: null, parts: [], at: this.facts.from_s });
       this.said = "Drag over a span to name it; wheel or pinch zooms, Shift and drag moves.";
       this.fit();
@@ -139,6 +147,7 @@ export default {
       this.busy = false;
       this.draw();
       this.$refs.root.dataset.drawn = `${from.toFixed(3)}-${to.toFixed(3)}`;
+      if (!this.begun) { this.begun = true; this.emit("drawn"); } // now there is time to recognise
       if (this.wanted) { this.wanted = false; this.load(); }
     },
     draw() {
@@ -286,8 +295,8 @@ export default {
         " ": () => this.toggle(), ArrowLeft: () => this.step(-1, many), ArrowRight: () => this.step(1, many),
         "+": () => this.zoom(0.5), "=": () => this.zoom(0.5), "-": () => this.zoom(2), 0: () => this.fit(),
         Home: () => this.seek(this.facts.from_s), End: () => this.seek(this.facts.to_s),
-        i: () => this.mark("from"), o: () => this.mark("to"), t: () => this.emit("name", { how: "teach" }),
-        l: () => this.emit("name", { how: "label" }), n: () => this.emit("next"), u: () => this.emit("undo"),
+        i: () => this.mark("from"), o: () => this.mark("to"), t: () => this.nameIt("teach"),
+        l: () => this.nameIt("label"), n: () => this.emit("next"), u: () => this.emit("undo"),
         Delete: () => this.picked && this.emit("remove"), Backspace: () => this.picked && this.emit("remove"),
         "[": () => this.neighbour(-1), "]": () => this.neighbour(1), Escape: () => this.choose(null),
       };
