@@ -14,7 +14,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo base test test-ray lint format bench docs labels pins clean
+.PHONY: help install demo base test test-ray lint format bench pictures docs labels pins clean
 
 help:  ## list the targets
 	@grep -E '^[a-z%-]+:.*##' Makefile | sed -E 's/^([a-z%-]+):.*## */\1\t/' | expand -t 14
@@ -60,6 +60,9 @@ bench: $(BENCHES:%=bench-%)  ## rebuild every number in benchmarks/results
 
 bench-%: .venv/.with-dev  ## rebuild the numbers of benchmarks/<name>.py (DATA=folder of the data sets, ARGS=...)
 	$(if $(DATA),KINJO_DATA=$(DATA)) $(BIN)/python benchmarks/$(subst -,_,$*).py $(ARGS)
+
+pictures: .venv/.with-dev  ## remake the pictures of the studio in docs/pictures (needs Chromium)
+	$(BIN)/python benchmarks/_studio_pictures.py
 
 docs: .venv/.with-docs  ## build the site into site/
 	$(BIN)/mkdocs build --strict
