@@ -9,15 +9,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from _tools import ROOT
 
 sys.path.insert(0, str(ROOT / "tests"))
 sys.path.insert(0, str(ROOT / "tests" / "studio"))
-import _small_model as small  # pyright: ignore[reportMissingImports]
 from _browser import Visit, browser  # pyright: ignore[reportMissingImports]
-from _quick_model import csv  # pyright: ignore[reportMissingImports]
 from _service import Process  # pyright: ignore[reportMissingImports]
 
+import _small_model as small  # pyright: ignore[reportMissingImports]
+from _quick_model import csv  # pyright: ignore[reportMissingImports]
 from kinjo import corpus
 from kinjo.datasets import gym
 from kinjo.datasets.gym.render import Camera
@@ -45,7 +47,10 @@ def main() -> None:
     with browser() as chrome, Process(WORK, *words, verb="studio") as studio:
         for k, (name, how) in enumerate(LOOKS.items()):
             pictures(Visit(chrome, f"{studio.url}/", **how), name, data, teach=k == 0)
-    for path in OUT.glob("studio-*.png"):
+    for path in sorted(OUT.glob("studio-*.png")):
+        with Image.open(path) as picture:
+            small_one = picture.convert("RGB").quantize(200, dither=Image.Dither.NONE)
+        small_one.save(path, optimize=True)
         size = path.stat().st_size
         print(f"{path.relative_to(ROOT)}: {size // 1000} kB")
         assert size < LARGEST, f"{path.name} is too large"
@@ -79,7 +84,7 @@ def pictures(visit: Visit, name: str, data: Path, *, teach: bool) -> None:
     page.get_by_role("button", name="Forget squat").wait_for()
     if teach:
         taught(visit)
-    page.wait_for_timeout(6500)  # until what was said is gone
+    page.wait_for_timeout(8000)  # until what was said is gone
     page.screenshot(path=OUT / f"studio-look-{name}.png", **whole)
     visit.context.close()
 

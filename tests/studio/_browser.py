@@ -75,7 +75,7 @@ class Visit:
         """A file that is sent, with its contract."""
         self.page.goto(self.url)
         with self.page.expect_file_chooser() as chooser:
-            self.page.locator(".q-uploader__input").click(force=True)
+            self.page.get_by_role("button", name="Choose a file").click()
         chooser.value.set_files(str(file))
         self.page.get_by_text("Is this true?").wait_for()
 

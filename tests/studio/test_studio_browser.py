@@ -219,4 +219,5 @@ def test_nothing_serious_is_found_by_axe(chrome: object, studio: Process, data: 
     visit.seen()
     look("look")
     visit.context.close()
-    assert found == {"open": [], "contract": [], "look": []}
+    faults = [f"{name}: {fault}" for name, some in found.items() for fault in some]
+    assert faults == [], "\n".join(faults)

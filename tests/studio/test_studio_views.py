@@ -107,7 +107,16 @@ def test_video_and_poses(quick_model: Recognizer):
         shown = values.reshape(-1, 17, 2)
         assert len(shown) == len(facts["times"]) == 30
         assert np.isnan(shown[:3]).all()
-        np.testing.assert_allclose(shown[3:], joints[3:30, :, :2] * [1, -1], rtol=1e-6)
+        np.testing.assert_allclose(shown[3:, :, 1], -joints[3:30, :, 1], rtol=1e-6)
+
+
+def test_a_person_is_seen_from_the_front_whichever_way_they_face():
+    body = np.zeros((60, 17, 3), np.float32)
+    body[:, 9], body[:, 13] = [0.0, 1.0, -0.1], [0.0, 1.0, 0.1]  # left and right hip of somebody who faces +x
+    stream = Stream.of("pose", POSE, body)
+    assert frames.front(stream) == pytest.approx((0.0, -1.0))
+    shown = frames.flat(stream, 0, 60)
+    assert (shown[:, 9, 0] > shown[:, 13, 0]).all()  # the left is on the right of who looks at them
 
 
 def size_of(picture: bytes) -> tuple[int, int]:

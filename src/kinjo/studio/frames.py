@@ -61,14 +61,35 @@ def jpeg(picture: NDArray[np.uint8]) -> bytes:
     return out.getvalue()
 
 
-def flat(stream: Stream, start: int, stop: int) -> NDArray[np.float32]:
-    """Joints (frames, joints, 2) as seen from the front, y down; NaN where they are missing. At most ``POSE_HZ``."""
+def flat(stream: Stream, start: int, stop: int, turn: tuple[float, float] | None = None) -> NDArray[np.float32]:
+    """Joints (frames, joints, 2) as seen from the front, y down; NaN where they are missing. At most ``POSE_HZ``.
+
+    ``turn``: what ``front`` gives, where it is known already.
+    """
     step = max(1, round(stream.contract.rate_hz / POSE_HZ))
     poses = np.asarray(stream.values(start, stop), np.float32)[::step]
     on = poses[..., :2].copy()
     if stream.contract.units != "px":
+        east, south = front(stream) if turn is None else turn
         on[..., 1] *= -1
+        if poses.shape[-1] == 3:
+            on[..., 0] = poses[..., 0] * east + poses[..., 2] * south
     return np.where(stream.mask(start, stop)[::step, None, None], np.float32("nan"), on)
+
+
+def front(stream: Stream) -> tuple[float, float]:
+    """The direction (x, z) from the right to the left of the person, who may turn: its mean over some frames."""
+    known = SKELETONS.get(stream.contract.skeleton or "")
+    if known is None or not {"left_hip", "right_hip"} <= set(known.joints) or not stream.length:
+        return 1.0, 0.0
+    some = range(0, stream.length, max(1, stream.length // 100))
+    poses = np.concatenate([np.asarray(stream.values(i, i + 1), np.float64)[~stream.mask(i, i + 1)] for i in some])
+    wide = poses[:, known.index("left_hip")] - poses[:, known.index("right_hip")]
+    if not len(wide) or wide.shape[1] < 3:
+        return 1.0, 0.0
+    east, south = np.nanmean(wide[:, 0]), np.nanmean(wide[:, 2])
+    size = float(np.hypot(east, south))
+    return (float(east) / size, float(south) / size) if size > 0.02 else (1.0, 0.0)
 
 
 def bones(stream: Stream) -> list[tuple[int, int]]:
@@ -80,7 +101,8 @@ def bones(stream: Stream) -> list[tuple[int, int]]:
 def box(stream: Stream) -> tuple[float, float, float, float]:
     """What the joints keep within, over a few hundred frames: left, top, right, bottom."""
     count = max(1, stream.length // 300)
-    some = np.concatenate([flat(stream, i, i + 1) for i in range(0, stream.length, count)]).reshape(-1, 2)
+    turn = front(stream)
+    some = np.concatenate([flat(stream, i, i + 1, turn) for i in range(0, stream.length, count)]).reshape(-1, 2)
     some = some[np.isfinite(some).all(1)]
     if not len(some):
         return 0.0, 0.0, 1.0, 1.0

@@ -35,9 +35,18 @@ def mount(app: FastAPI) -> None:
     core.app.state.desks = add(app)
     ui.page("/", title="kinjo")(index)
     ui.page("/look/{id}", title="kinjo")(look)
-    ui.run_with(app, dark=None, tailwind=False, show_welcome_message=False, title="kinjo", favicon=ICON)
+    ui.run_with(
+        app, dark=None, tailwind=False, show_welcome_message=False, title="kinjo", favicon=ICON, language="en-US"
+    )
 
 
+DROP = """
+<div class="row no-wrap items-center q-pa-sm q-gutter-sm">
+  <q-btn type="button" icon="add" flat dense round aria-label="Choose a file" @click="props.pickFiles" />
+  <span style="display: none"><q-uploader-add-trigger /></span>
+  <span>Drop a file here, or press +</span>
+  <q-spinner v-if="props.isUploading" aria-label="It is being sent" />
+</div>"""
 ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0b57a4"/>'
     '<path d="M4 18h5l3-9 5 16 4-11 2 4h5" fill="none" stroke="#fff" stroke-width="2.6"/></svg>'
@@ -56,7 +65,7 @@ def frame(title: str, *, home: bool = True) -> None:
     dark = ui.dark_mode(None)
     with ui.header().classes("kj-head"):
         if home:
-            ui.link("kinjo", "/").props('aria-label="Open another recording"')
+            ui.link("kinjo", "/").props('title="Open another recording"')
         ui.html(tag="h1", content="", sanitize=False).props("id=kj-title").classes("kj-title")
         icon("contrast", "Dark or light", lambda: _turn(dark))
     ui.run_javascript(f"document.getElementById('kj-title').textContent = {json.dumps(title)}")
@@ -102,10 +111,11 @@ def index() -> None:
         with ui.element("section").classes("kj-card"):
             heading("A file of yours")
             most = int(desks().hub.settings.max_upload_mb * 1e6)
-            ui.upload(
-                label="Drop a file here, or press +", auto_upload=True, on_upload=_sent, max_file_size=most,
+            sends = ui.upload(
+                auto_upload=True, on_upload=_sent, max_file_size=most,
                 on_rejected=lambda: ui.notify(f"Files of up to {most // 1_000_000} MB are read.", type="negative"),
-            ).props('flat bordered aria-label="Drop a file"').style("width: 100%")  # fmt: skip
+            )  # fmt: skip
+            sends.props("flat bordered").style("width: 100%").add_slot("header", DROP)
             ui.label(
                 "Phone and watch exports, CSV, Parquet, NPY, .cwa, BVH, AMC, C3D, SMPL, pose JSON, video. "
                 "It is read on this machine, and forgotten when kinjo stops."
@@ -215,7 +225,7 @@ async def _read(path: Path, title: str, key: str, folder: Path | None) -> None:
 async def _confirmed(title: str, asked: list[asking.Question]) -> dict[str, Any] | None:
     """The contract as a form; None where it is left."""
     inputs: dict[tuple[str, str], Any] = {}
-    with ui.dialog().props("persistent") as dialog, ui.card().classes("kj-card"):
+    with ui.dialog().props('persistent aria-label="The contract of the file"') as dialog, ui.card().classes("kj-card"):
         heading("Is this true?")
         ui.label(f"{title}: what kinjo found out, and what it has to be told.").classes("kj-soft")
         for question in asked:
