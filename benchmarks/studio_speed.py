@@ -58,7 +58,7 @@ def made(folder: Path, hours: float, *, csv: bool) -> Path:
     moved = {
         q: wave * size + rng.normal(0, 0.3, (count, 3)).astype(np.float32) for q, size in (("acc", 3), ("gyro", 1))
     }
-    moved["acc"] += np.float32([0, 0, 9.81])
+    moved["acc"] += np.array([0, 0, 9.81], np.float32)
     if not (folder / "day").is_dir():
         contracts = {
             "acc": Contract("imu", "acc", "m/s^2", RATE, placement="right_wrist", gravity=True),
