@@ -158,7 +158,7 @@ def test_predictions_are_corrected_and_all_steps_can_be_taken_back(desk: Desk):
     found = desk.found()
     span = found[0]
     desk.change(span, span._replace(label="mine"))
-    assert desk.said() == (span._replace(label="mine", confidence=1.0),)
+    assert [s[:3] for s in desk.said()] == [(*span[:2], "mine")]
     mine = desk.said()[0]
     desk.change(mine, mine._replace(start_s=mine.start_s + 0.5))
     assert desk.said()[0].start_s == mine.start_s + 0.5
@@ -171,6 +171,15 @@ def test_predictions_are_corrected_and_all_steps_can_be_taken_back(desk: Desk):
     assert Span(1.0, 2.0, "other") in whole
     assert [desk.undo() for _ in range(6)] == ["label"] * 5 + [""]
     assert desk.said() == ()
+
+
+def test_what_was_said_within_a_recognised_span_stays(desk: Desk):
+    span = desk.found()[0]
+    desk.label("mine", span.start_s + 0.5, span.start_s + 1.0)
+    for new, name in ((None, UNKNOWN), (span, span.label)):
+        desk.change(span, new)
+        assert [s.label for s in desk.said()] == [name, "mine", name]
+        desk.undo()
 
 
 def test_labels_and_teaching_are_there_after_a_crash(quick_model: Recognizer, desk: Desk, tmp_path: Path):

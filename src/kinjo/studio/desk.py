@@ -13,7 +13,7 @@ from kinjo.recording import Recording
 from kinjo.runtime import Model
 from kinjo.studio import examples
 from kinjo.studio.hub import Hub
-from kinjo.studio.labels import Labels, Spans, all_laid, cut, laid, over, unsure
+from kinjo.studio.labels import Labels, Spans, all_laid, laid, over, unsure
 from kinjo.studio.opened import Opened, Shelf
 from kinjo.timeline import UNKNOWN, Span
 
@@ -153,16 +153,18 @@ class Desk:
         self.done.append("label")
 
     def change(self, old: Span, new: Span | None) -> None:
-        """Rename or move a span (None: remove it). One that was recognised becomes a label; removed, one of unknown."""
+        """Rename or move a span (None: remove it). One that was recognised becomes a label, removed one of unknown, but
+        for what was said within it before.
+        """
         said = self.said()
         if old in said:
             rest = [span for span in said if span != old]
             self._keep(rest if new is None else laid(rest, new._replace(confidence=1.0)))
-        elif new is None:
-            self._keep(laid(said, Span(old.start_s, old.end_s, UNKNOWN)))
+        elif new is None or old[:2] == new[:2]:
+            name = UNKNOWN if new is None else new.label
+            self._keep(over(laid((), Span(old.start_s, old.end_s, name)), said))
         else:
-            moved = old[:2] != new[:2]
-            rest = laid(cut(said, old.start_s, old.end_s), Span(old.start_s, old.end_s, UNKNOWN)) if moved else said
+            rest = over([Span(old.start_s, old.end_s, UNKNOWN)], said)
             self._keep(laid(rest, new._replace(confidence=1.0)))
         self.done.append("label")
 

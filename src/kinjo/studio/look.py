@@ -219,7 +219,7 @@ class Look:
             await self._changed(lambda: self.desk.label(name, start, end))
 
     async def _confirm(self, span: Span) -> None:
-        await self._changed(lambda: self.desk.label(span.label, span.start_s, span.end_s))
+        await self._changed(lambda: self.desk.change(span, span))
 
     async def _shift(self, event: Any) -> None:
         if self.picked is not None:
