@@ -6,7 +6,7 @@ DATA ?=
 OUT ?= demo
 ARGS ?=
 # Benchmarks in the order of `make bench`: the quick ones first.
-BENCHES := cli_help mask_speed corpus_windows fewshot_speed fuzz_readers fuzz_motion fuzz_build build_speed build_resume build_corpus sim_physics sim_utd gym_speed stream_mismatches fuzz_serve serve_clients reps_gym recognize_day contract_mismatches runtime_speed runtime_install export_int8 newuser search_gym teach_gym teach_utd sync_clocks losses_error ddp_gradients demo_seconds peak_memory reconstruction utd_oneshot utd_ablation utd_reference mujo_train_speed mujo_motionsense mujo_utd mujo_gym mujo_strategies base_zeroshot base_oneshot base_fewshot base_placement base_utd base_ablation base_speed base_people test_minutes
+BENCHES := cli_help mask_speed corpus_windows fewshot_speed fuzz_readers fuzz_motion fuzz_build build_speed build_resume build_corpus sim_physics sim_utd gym_speed stream_mismatches fuzz_serve serve_clients studio_speed reps_gym recognize_day contract_mismatches runtime_speed runtime_install export_int8 newuser search_gym teach_gym teach_utd sync_clocks losses_error ddp_gradients demo_seconds peak_memory reconstruction utd_oneshot utd_ablation utd_reference mujo_train_speed mujo_motionsense mujo_utd mujo_gym mujo_strategies base_zeroshot base_oneshot base_fewshot base_placement base_utd base_ablation base_speed base_people test_minutes
 
 # uv does not read pip's settings. Empty is fine; with local wheels it finds the CPU build of torch in them.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
@@ -14,7 +14,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo base test test-ray lint format bench docs labels pins clean
+.PHONY: help install demo base test test-ray lint format bench pictures docs labels pins clean
 
 help:  ## list the targets
 	@grep -E '^[a-z%-]+:.*##' Makefile | sed -E 's/^([a-z%-]+):.*## */\1\t/' | expand -t 14
@@ -60,6 +60,9 @@ bench: $(BENCHES:%=bench-%)  ## rebuild every number in benchmarks/results
 
 bench-%: .venv/.with-dev  ## rebuild the numbers of benchmarks/<name>.py (DATA=folder of the data sets, ARGS=...)
 	$(if $(DATA),KINJO_DATA=$(DATA)) $(BIN)/python benchmarks/$(subst -,_,$*).py $(ARGS)
+
+pictures: .venv/.with-dev  ## remake the pictures of the studio in docs/pictures (needs Chromium)
+	$(BIN)/python benchmarks/_studio_pictures.py
 
 docs: .venv/.with-docs  ## build the site into site/
 	$(BIN)/mkdocs build --strict

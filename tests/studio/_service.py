@@ -61,15 +61,16 @@ def frames(seconds: float = 12.0, samples: int = 5, seed: int = 0) -> Iterator[s
 
 
 class Process:
-    """``kinjo serve`` with some words."""
+    """``kinjo serve``, or ``kinjo studio``, with some words."""
 
-    def __init__(self, folder: Path, *words: object, host: str = "127.0.0.1") -> None:
+    def __init__(self, folder: Path, *words: object, host: str = "127.0.0.1", verb: str = "serve") -> None:
+        self.verb = verb
         self.log = (folder / "serve.log").open("ab")
         self.file = folder / "serve.log"
         self._from = self.file.stat().st_size
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         environment.pop("KINJO_TOKEN", None)
-        line = [*KINJO, "serve", *map(str, words), "--host", host, "--port", str(port := free_port())]
+        line = [*KINJO, verb, *map(str, words), "--host", host, "--port", str(port := free_port())]
         self.process = subprocess.Popen(line, stderr=self.log, stdout=self.log, env=environment, cwd=folder)
         self.url, self.stream = f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/v1/stream"
         self.port = port
@@ -82,7 +83,7 @@ class Process:
 
     def _wait(self) -> None:
         until = time.monotonic() + 90
-        while "kinjo serves" not in self.said:
+        while f"kinjo {'serves' if self.verb == 'serve' else self.verb}" not in self.said:
             assert self.process.poll() is None, self.said
             assert time.monotonic() < until, self.said
             time.sleep(0.05)

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 import kinjo
-from kinjo.cli import build, find, motion, own, serve, ship
+from kinjo.cli import build, find, motion, own, serve, ship, studio
 from kinjo.cli import joint as joint_space
 from kinjo.cli.common import Corpus, Data, Json, give, say
 
@@ -355,6 +355,7 @@ for verb in (
     ship.profile,
     ship.stream,
     serve.serve,
+    studio.studio,
     motion.simulate,
     motion.gym,
     motion.sync,

@@ -225,7 +225,7 @@ class Corpus:
         def read(start: int, stop: int) -> NDArray[Any]:
             if not pieces:
                 shape = entry.shape
-                pieces.extend(flat.reshape(-1, *shape) for flat in self._column(entry, "values"))
+                pieces[:] = [flat.reshape(-1, *shape) for flat in self._column(entry, "values")]  # whole: for threads
             if len(pieces) == 1:
                 return pieces[0][start:stop]
             parts = [p[max(start - e, 0) : max(stop - e, 0)] for p, e in zip(pieces, edges[:-1], strict=True)]

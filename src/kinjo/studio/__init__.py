@@ -1,4 +1,6 @@
-"""The service: a model for programs, over REST and WebSocket (``kinjo serve``). ``app.create_app`` makes it.
+"""A model for programs, over REST and WebSocket (``kinjo serve``), and for people, as a page (``kinjo studio``).
 
-``guard`` decides who gets in, ``api`` answers requests, ``sockets`` streams, ``hub`` holds what they share.
+``app.create_app`` makes the service: ``guard`` decides who gets in, ``api`` answers requests, ``sockets`` streams,
+``hub`` holds what they share. ``pages.mount`` puts pages on it: ``opened`` holds recordings, ``desk`` is what people do
+with them, ``labels`` and ``examples`` what they said, ``views`` what the timeline fetches; ``web`` draws.
 """

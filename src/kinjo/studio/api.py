@@ -132,6 +132,11 @@ def hub_of(request: Request) -> Hub:
     return request.app.state.hub
 
 
+async def there(request: Request) -> None:
+    """Wait for a model that is being loaded."""
+    await hub_of(request).loaded()
+
+
 @router.post("/v1/recognize", response_model=TimelineTold, openapi_extra=body_of(RecognizeAsk))
 async def recognize(request: Request, profile: ProfileName = DEFAULT) -> Response:
     """Recognise what is done in a recording over time.

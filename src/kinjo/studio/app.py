@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -34,7 +34,10 @@ def create_app(settings: Settings, model: Model | None = None) -> FastAPI:
 
     All that is added to it later is behind the same guard. ``app.state.hub`` is what its routes share.
     """
-    hub = Hub(load(settings) if model is None else model, settings)
+    if model is None:  # behind a page nobody waits for it
+        hub = Hub((lambda: load(settings)) if settings.pages else load(settings), settings)
+    else:
+        hub = Hub(model, settings)
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
@@ -47,7 +50,7 @@ def create_app(settings: Settings, model: Model | None = None) -> FastAPI:
         title="kinjo", version=kinjo.__version__, description=ABOUT, lifespan=life, docs_url=None, redoc_url=None
     )
     app.state.hub = hub
-    app.include_router(api.router)
+    app.include_router(api.router, dependencies=[Depends(api.there)])
     app.add_api_websocket_route("/v1/stream", stream)
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.add_api_route("/metrics", metrics, include_in_schema=False)

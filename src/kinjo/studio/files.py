@@ -63,13 +63,16 @@ def kept(file: IO[bytes], name: str) -> Iterator[Path]:
     if suffix not in SUFFIXES:
         hint = f"Send one of {', '.join(SUFFIXES)}."
         raise Refused(415, "format", f"files that end in '{suffix[:20]}' are not read", hint, fields=("file",))
-    # Sensor Logger's tables are told by their names
-    stem = next((known for known in (*PHONE, WATCH) if known == given.stem.lower()), "upload")
     with TemporaryDirectory(prefix="kinjo-") as folder:
-        path = Path(folder) / f"{stem}{suffix}"
+        path = Path(folder) / f"{stem_of(given)}{suffix}"
         with path.open("wb") as out:
             shutil.copyfileobj(file, out, 1 << 20)
         yield path
+
+
+def stem_of(given: PurePosixPath) -> str:
+    """What a sent file is called: Sensor Logger's tables are told by their names, all others have one name."""
+    return next((known for known in (*PHONE, WATCH) if known == given.stem.lower()), "upload")
 
 
 @contextmanager

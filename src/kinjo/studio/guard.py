@@ -12,9 +12,11 @@ import logging
 import time
 from collections import OrderedDict
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kinjo.studio.hub import Hub
@@ -27,6 +29,7 @@ OPEN = ("/healthz",)
 REMEMBERED = 10_000
 """Clients whose pace is remembered."""
 BURST_S = 10.0
+COOKIE = "kinjo"
 
 
 class Guard:
@@ -42,7 +45,9 @@ class Guard:
         start, call = time.perf_counter(), Call(scope, receive, send, self.hub.settings)
         try:
             refused = self._refusal(scope)
-            if refused is None:
+            if refused is None and (entry := self._entry(scope)) is not None:
+                await entry(scope, call.receive, call.send)
+            elif refused is None:
                 await self.app(scope, call.receive, call.send)
             else:
                 await call.refuse(refused)
@@ -66,8 +71,27 @@ class Guard:
             return foreign(headers, settings)
         if any(same(given, settings.token) for given in tokens(scope, headers)):
             return None
+        if settings.pages and by_cookie(headers, settings.token):
+            return None
         hint = "Send the header 'Authorization: Bearer TOKEN'; a WebSocket may end its address in ?token=TOKEN."
         return Refused(401, "token", "a token is needed", hint, headers={"WWW-Authenticate": "Bearer"})
+
+    def _entry(self, scope: Scope) -> Response | None:
+        """For a browser that comes with ``?token=``: the cookie, and the way on without the token in the address."""
+        settings, headers = self.hub.settings, Headers(scope=scope)
+        asked = scope["type"] == "http" and scope["method"] == "GET" and "text/html" in headers.get("accept", "")
+        if not (settings.pages and settings.token and asked):
+            return None
+        query = parse_qsl(scope.get("query_string", b"").decode("latin-1"), max_num_fields=50)
+        rest = [(name, value) for name, value in query if name != "token"]
+        if len(rest) == len(query):
+            return None
+        path = "/" + scope["path"].lstrip("/")  # never another host
+        entry = RedirectResponse(path + (f"?{urlencode(rest)}" if rest else ""), 303)
+        secure = scope.get("scheme") == "https"
+        entry.set_cookie(COOKIE, cookie_of(settings.token), httponly=True, samesite="strict", secure=secure)
+        entry.headers["Referrer-Policy"] = "no-referrer"
+        return entry
 
     def _account(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope.get("method", "WEBSOCKET")
@@ -169,6 +193,20 @@ def tokens(scope: Scope, headers: Headers) -> list[str]:
         return found + parse_qs(query, max_num_fields=50).get("token", [])
     except ValueError:
         return found
+
+
+def cookie_of(token: str) -> str:
+    """What a browser keeps instead of the token itself."""
+    return hmac.new(token.encode(), b"kinjo studio", "sha256").hexdigest()
+
+
+def by_cookie(headers: Headers, token: str) -> bool:
+    """Whether a browser brings the cookie, and no page from elsewhere has it do so (another port is elsewhere)."""
+    origin = headers.get("origin")
+    if origin is not None and urlsplit_netloc(origin) != headers.get("host", "").lower():
+        return False
+    kept = cookie_parser(headers.get("cookie", ""))
+    return same(kept.get(COOKIE, ""), cookie_of(token))
 
 
 def same(given: str, token: str) -> bool:

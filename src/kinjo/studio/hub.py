@@ -7,13 +7,14 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from kinjo.runtime import Model, ProfileError
+from kinjo.studio.examples import SHOWN
 from kinjo.studio.metrics import Metrics
 from kinjo.studio.problems import Refused
 from kinjo.studio.profiles import Changed, Profiles
@@ -21,6 +22,7 @@ from kinjo.studio.scoring import Scorer
 from kinjo.studio.settings import Settings
 
 T = TypeVar("T")
+Shown = Callable[[dict[str, Any], dict[str, Any], list[dict[str, Any]]], list[dict[str, Any]]]
 MODELS = 64
 """Profiles that are held in memory."""
 INDICES = 4
@@ -31,20 +33,47 @@ BUSY = "the service has all the work that it can hold"
 
 
 class Hub:
-    """``model`` as it was loaded; each profile is a copy of it that shares its weights."""
+    """``model`` as it was loaded, or what loads it in a thread; each profile is a copy that shares its weights."""
 
-    def __init__(self, model: Model, settings: Settings) -> None:
-        self.base, self.settings, self.metrics = model, settings, Metrics()
+    def __init__(self, model: Model | Callable[[], Model], settings: Settings) -> None:
+        self.settings, self.metrics = settings, Metrics()
+        self._model: Future[Model] = Future()
+        if isinstance(model, Model):
+            self._model.set_result(model)
+        else:
+            threading.Thread(target=self._load, args=(model,), name="kinjo-load", daemon=True).start()
         self.profiles = Profiles(settings.profiles)
         self.pool = ThreadPoolExecutor(settings.workers, thread_name_prefix="kinjo-work")
         self._scores = ThreadPoolExecutor(1, thread_name_prefix="kinjo-score")
-        self.scorer = Scorer(model.embed, self._scores, wait_s=settings.batch_s, count=self.metrics.windows.inc)
+        self.scorer = Scorer(
+            lambda batch: self.base.embed(batch), self._scores, wait_s=settings.batch_s, count=self.metrics.windows.inc
+        )
         self.closing = False
         self.streams: set[Any] = set()
         self._known: OrderedDict[str, tuple[int, Model]] = OrderedDict()
         self._indices: OrderedDict[Path, Any] = OrderedDict()
         self._lock, self._teaching, self._indexing = threading.Lock(), threading.Lock(), threading.Lock()
         self._pending = 0
+
+    # -------------------------------------------------------------------------------------------- the model
+    def _load(self, model: Callable[[], Model]) -> None:
+        try:
+            self._model.set_result(model())
+        except BaseException as error:
+            self._model.set_exception(error)
+
+    @property
+    def base(self) -> Model:
+        """The model; waits for one that is being loaded, and raises what went wrong with that."""
+        return self._model.result()
+
+    def then(self, call: Callable[[], Any]) -> None:
+        """Have something done once the model is there, or is known not to come."""
+        self._model.add_done_callback(lambda _: call())
+
+    async def loaded(self) -> Model:
+        """The model, once it is there."""
+        return await asyncio.shield(asyncio.wrap_future(self._model))
 
     # -------------------------------------------------------------------------------------------- who computes
     async def work(self, function: Callable[[], T]) -> T:
@@ -80,19 +109,31 @@ class Hub:
         """The model as a profile knows it now. ``ProfileError`` for one that was taught to another model."""
         return self._current(profile)[1]
 
-    def change(self, profile: str, what: str, how: Callable[[Model], T]) -> tuple[T, Model]:
-        """Teach a profile or have it forget: what ``how`` gives, and the model after. It is on the disk then."""
+    def change(
+        self, profile: str, what: str, how: Callable[[Model], T], shown: Shown = lambda before, after, old: old
+    ) -> tuple[T, Model]:
+        """Teach a profile or have it forget: what ``how`` gives, and the model after. It is on the disk then.
+
+        ``shown``: from the profile before and after, and the examples that were listed, those that are now.
+        """
         with self._teaching:
             while True:
                 serial, known = self._current(profile)
                 model = replace(known, _before=[])
                 given = how(model)
-                body, start = json.dumps(model.profile()), json.dumps(known.profile())
+                before, after = known.profile(), model.profile()
+                listed = [one for one in shown(before, after, self.shown(profile)) if one["name"] in after["names"]]
+                body, start = json.dumps({**after, SHOWN: listed}), json.dumps(before)
                 with suppress(Changed):  # by another process: once more
                     made = self.profiles.add(profile, body, model=self.base.id, start=start, after=serial)
                     self._remember(profile, made.serial, model)
                     self.metrics.taught.labels(what).inc()
                     return given, model
+
+    def shown(self, profile: str) -> list[dict[str, Any]]:
+        """The examples that a profile was shown on pages; see ``examples``."""
+        state = self.profiles.state(profile)
+        return [] if state is None else list(json.loads(state.body).get(SHOWN, []))
 
     def undo(self, profile: str) -> bool:
         """Take back the last change of a profile; whether there was one."""

@@ -69,8 +69,7 @@ class Firm(WebSocketsSansIOProtocol):
 def serve(app: FastAPI, settings: Settings, *, started: Callable[[], Any] = lambda: None) -> None:
     """Serve until SIGTERM or Ctrl-C: then requests are finished, streams closed with 1001, and the database closed."""
     log_to_stderr()
-    if (torch := sys.modules.get("torch")) is not None:
-        torch.set_num_threads(1)  # several requests and all streams share the cores
+    app.state.hub.then(_one_thread)
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     config = uvicorn.Config(
         app, host=settings.host, port=settings.port, http=Impatient, ws=Firm, ws_max_size=LONGEST,
@@ -79,6 +78,12 @@ def serve(app: FastAPI, settings: Settings, *, started: Callable[[], Any] = lamb
         lifespan="on",
     )  # fmt: skip
     asyncio.run(_serve(uvicorn.Server(config), app, started))
+
+
+def _one_thread() -> None:
+    """Several requests and all streams share the cores."""
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(1)
 
 
 async def _serve(server: uvicorn.Server, app: FastAPI, started: Callable[[], Any]) -> None:

@@ -13,6 +13,8 @@ class Settings:
     """``model``: a checkpoint or an exported ``.onnx`` (None: kinjo-base). ``data``: the folder whose files may be
     asked for (None: none). ``profiles``: the database of what was taught (None: kept in memory).
 
+    ``pages``: people look at it too, so a browser may keep the token's cookie.
+
     ``token``: without it nobody is served (None: everybody is, which is for loopback alone). ``hosts``: further names
     under which a loopback service may be called. ``rate``: requests a second of one client, over ten seconds (0: any);
     ``frames``: messages a second on one WebSocket. ``clients``: WebSockets at once. ``held``: samples kept of one.
@@ -35,6 +37,7 @@ class Settings:
     idle_s: float = 60.0
     send_s: float = 5.0
     batch_s: float = 0.004
+    pages: bool = False
 
     def __post_init__(self) -> None:
         if self.token is not None and len(self.token) < 8:
