@@ -1,4 +1,4 @@
-"""The demo: one-shot recognition on a real watch and in the simulated gym, beside baselines, within three minutes."""
+"""The demo: one-shot recognition on a real watch and in the simulated gym, beside baselines, in minutes."""
 
 from __future__ import annotations
 
