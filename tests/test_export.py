@@ -116,6 +116,13 @@ def test_it_knows_the_words_of_labels(exported: Path):
         model.say(["a whale sings"])
 
 
+def test_nothing_of_this_machine_is_in_it(exported: Path):
+    """The exporter notes for every node the lines of the files that it comes from."""
+    data = exported.read_bytes()
+    assert str(Path(runtime.__file__).parent).encode() not in data
+    assert b'.py"' not in data
+
+
 def test_it_needs_numpy_and_onnx_runtime_alone(exported: Path, tmp_path: Path):
     code = f"""
 import sys

@@ -30,6 +30,7 @@ def test_its_files_are_what_its_provenance_says() -> None:
         data = runtime.shipped(Path(name).suffix).read_bytes()
         assert len(data) == file["bytes"]
         assert hashlib.sha256(data).hexdigest() == file["sha256"]
+        assert b'.py"' not in data  # no line of a file of the machine that made it
     assert sum(file.stat().st_size for file in runtime.WEIGHTS.iterdir()) < 20e6
     assert {one["licence"] for one in told["data"].values()} == LICENCES
     assert {name.partition("-")[0] for name in told["data"]} == {*VIRTUAL, *REAL}

@@ -131,7 +131,16 @@ def _traced(graph: ImuGraph, samples: int) -> Any:
         )  # fmt: skip
     assert program is not None
     program.optimize()
-    return program.model_proto
+    return _bare(program.model_proto)
+
+
+def _bare(proto: Any) -> Any:
+    """Without what the exporter notes of where each node comes from: lines of files of this machine."""
+    for body in (proto.graph, *proto.functions):
+        for part in (body, *body.node, *body.value_info):
+            part.ClearField("metadata_props")
+            part.ClearField("doc_string")
+    return proto
 
 
 def _words(space: mujo.MuJo) -> tuple[list[str], NDArray[np.float32]]:
