@@ -50,11 +50,14 @@ def main() -> None:
             choice = Choice((*choice.without, name), choice.only, choice.hold)
             path = bench.trained(choice, variant)
             model, cell = _base.opened(path), {}
+            vectors = _base.embedded(model, found)
             if {"contrast", "words"} & set(variant.of(bench.plan).objective.weights):
                 near = None if variant.objective == "unimts" else known(path, bench.stores, choice)
-                cell["zero_shot_f1"] = float(metrics.macro_f1(by_words(model, found, name, near).sum(0)))
+                cell["zero_shot_f1"] = float(
+                    metrics.macro_f1(by_words(model, vectors["joint"], found, name, near).sum(0))
+                )
             classes = space_of(bench, choice) if variant == Variant(given.size) else None
-            z = entered(classes or compared(path, bench.stores, choice), _base.embedded(model, found))
+            z = entered(classes or compared(path, bench.stores, choice), vectors)
             cell["one_shot"] = score(found, z, episodes(found, 2000)).accuracy
             table.setdefault(line, {})[name] = cell
             print(f"{name:12} {line:20}", {k: round(v, 3) for k, v in cell.items()}, flush=True)

@@ -48,7 +48,8 @@ def main() -> None:
     path = bench.trained(choice)
     model = _base.opened(path)
     people = {n: p for n, p in subjects(data_root()).items() if n in set(found.subjects.tolist())}
-    counts = by_words(model, found, "motionsense", known(path, bench.stores, choice))
+    joint = _base.embedded(model, found)["joint"]
+    counts = by_words(model, joint, found, "motionsense", known(path, bench.stores, choice))
     names = np.unique(found.subjects).tolist()
     z = seen(model, space_of(bench, choice), found)
     asked = score(found, z, episodes(found, given.episodes)).per_subject

@@ -6,17 +6,15 @@ Where the unit sits is withheld (it tells classes apart): it is read as ``unknow
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
+from _base import Asked
 from _tools import RESULTS, utd_corpus
 from _utd import minirocket
-from base_oneshot import HALF_TURNS, entered
+from base_oneshot import seen
 from kinjo.base.sources import index_of
 from kinjo.batches import Windows, slots
 from kinjo.datasets import utd_mhad
@@ -24,26 +22,8 @@ from kinjo.encoders import SensorInput
 from kinjo.evaluate import report
 from kinjo.evaluate.fewshot import Protocol
 from kinjo.evaluate.folds import DEVELOPMENT, development, evaluate_folds, utd_mhad_folds
-from kinjo.learn import given as batches
-from kinjo.methods.mujo import Batch
-from kinjo.nn import augment
-from kinjo.recognizer import Recognizer, vectors
+from kinjo.recognizer import Recognizer
 from kinjo.runtime import shipped
-
-
-def _seen(model: Recognizer, given: Sequence[Batch], turn: NDArray[np.float64]) -> NDArray[np.float64]:
-    """All windows, the unit turned, where one example is worth most; of unit length."""
-    assert model.space is not None
-    every = []
-    for batch in given:
-        turns = torch.from_numpy(turn).float().expand(len(next(iter(batch.values()))), 3, 3)
-        seen = {k: x if k.endswith(".missing") else augment.rotate(x, turns) for k, x in batch.items()}
-        with torch.inference_mode():
-            every.append(vectors(model.space, seen))
-    z = entered(
-        model.classes, {name: torch.cat([part[name] for part in every]).nan_to_num().numpy() for name in every[0]}
-    )
-    return z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
 
 
 def main() -> None:
@@ -60,8 +40,9 @@ def main() -> None:
     bare = slots({k: replace(s, placement="") for k, s in inputs.items() if isinstance(s, SensorInput)})
     index = index_of(store, store.recordings, model.recipe)
     windows = Windows(store, index, inputs, asked=bare)
-    given = list(batches(model.space, windows, None, 256, None))
-    z = np.concatenate([_seen(model, given, turn) for turn in HALF_TURNS], 1)
+    who, ids = (np.array([getattr(store.entries[c], n) for c in index.recording]) for n in ("subject", "id"))
+    every = Asked(((windows, np.arange(len(index))),), index.label_names, who, ids)
+    z = seen(model.space, model.classes, every)
     clips = np.unique(index.recording)
     z = np.stack([z[index.recording == clip].mean(0) for clip in clips])
     labels = np.array([store.entries[c].segments[0].label for c in clips])

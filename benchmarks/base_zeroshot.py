@@ -37,10 +37,11 @@ def questions(bench: Bench, name: str) -> Asked:
 
 
 def by_words(
-    model: MuJo, found: Asked, dataset: str, known: np.ndarray[Any, Any] | None = None
+    model: MuJo, z: np.ndarray[Any, Any], found: Asked, dataset: str, known: np.ndarray[Any, Any] | None = None
 ) -> np.ndarray[Any, Any]:
-    """Answers by subject, class and answer, of the nearest class by its sentences; ``known``: windows of training."""
-    z = _base.embedded(model, found)["joint"]
+    """Answers by subject, class and answer, of the class whose sentences are nearest to windows ``z`` in the joint
+    space; ``known``: windows of training.
+    """
     said = _base.said(dataset, found.classes)
     scores = zeroshot.classify(z, {name: joint.embed_text(model, some) for name, some in said.items()}, known=known)
     truth = np.searchsorted(found.classes, found.labels)
@@ -55,11 +56,10 @@ def main() -> None:
         found, choice = questions(bench, name), Choice(without=(name,))
         paths = {arm: bench.trained(choice, Variant(given.size, objective=arm)) for arm in ("all", "unimts")}
         near = known(paths["all"], bench.stores, choice)
-        counts = {
-            arm: by_words(_base.opened(path), found, name, near if arm == "all" else None)
-            for arm, path in paths.items()
-        }
-        plain = float(metrics.macro_f1(by_words(_base.opened(paths["all"]), found, name).sum(0)))
+        models = {arm: _base.opened(path) for arm, path in paths.items()}
+        z = {arm: _base.embedded(model, found)["joint"] for arm, model in models.items()}
+        counts = {arm: by_words(models[arm], z[arm], found, name, near if arm == "all" else None) for arm in paths}
+        plain = float(metrics.macro_f1(by_words(models["all"], z["all"], found, name).sum(0)))
         value, theirs = (float(metrics.macro_f1(counts[arm].sum(0))) for arm in ("all", "unimts"))
         drawn = {arm: metrics.resampled_f1([c], np.random.default_rng(0), 2000) for arm, c in counts.items()}
         table[name] = {arm: c.sum(0).tolist() for arm, c in counts.items()} | {"classes": list(found.classes)}

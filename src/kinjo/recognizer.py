@@ -38,6 +38,7 @@ from kinjo.joint import embed_text
 from kinjo.learn import given
 from kinjo.live import Batch, Plan, Smoothing
 from kinjo.methods import mujo
+from kinjo.methods.mujo import missing_samples
 from kinjo.nn import checkpoint
 from kinjo.recipe import Recipe
 from kinjo.recording import Recording
@@ -261,7 +262,7 @@ def learn_all(
     made = _made(model, recipe, header, classes, Smoothing())
     validation = (store.recording(id) for store, _, ids in parts[:spans] for id in ids)
     rng = np.random.default_rng(1)
-    made.smoothing = chosen_smoothing(made, (_worn(r, rng) if subsets else r for r in validation), same)
+    made.smoothing = chosen_smoothing(made, (_some_worn(r, rng) if subsets else r for r in validation), same)
     counted = (store.recording(id) for store, ids, _ in parts[:spans] for id in ids)
     made.rhythms = rhythms.learn_rhythms(counted, made.plan)
     return made
@@ -333,7 +334,7 @@ def _vectors(
     return {space: x[there] for space, x in found.items()}, windows.index.label_names.astype(str)[there]
 
 
-def _worn(recording: Recording, rng: np.random.Generator) -> Recording:
+def _some_worn(recording: Recording, rng: np.random.Generator) -> Recording:
     """With the streams of one to all of its places."""
     places = sorted({str(s.contract.placement) for s in recording.streams.values()})
     kept = set(rng.permutation(places)[: rng.integers(1, len(places) + 1)])
@@ -343,17 +344,17 @@ def _worn(recording: Recording, rng: np.random.Generator) -> Recording:
 def _some_places(
     batch: Mapping[str, torch.Tensor], inputs: Mapping[str, Input], rng: np.random.Generator
 ) -> dict[str, torch.Tensor]:
-    """A batch of which each window lacks all but one to all of the places that it has."""
+    """A batch of which each window keeps one to all of the places that it has samples of."""
     of = {key: str(getattr(spec, "placement", "")) for key, spec in inputs.items() if key in batch}
+    lost = {key: missing_samples(batch, key) for key in of}
     places, out = sorted(set(of.values())), dict(batch)
-    rows = len(next(iter(batch.values())))
-    order = rng.random((rows, len(places))).argsort(1).argsort(1)
-    kept = torch.from_numpy(order < rng.integers(1, len(places) + 1, rows)[:, None])
+    there = np.stack([
+        np.any([(~lost[key]).any(1).cpu().numpy() for key in of if of[key] == place], axis=0) for place in places
+    ], 1)  # fmt: skip
+    order = np.where(there, rng.random(there.shape), 2.0).argsort(1).argsort(1)  # what is not there comes last
+    kept = torch.from_numpy(order < rng.integers(1, np.maximum(there.sum(1), 1) + 1)[:, None])
     for key, place in of.items():
-        gone = ~kept[:, places.index(place)].to(batch[key].device)
-        missing = batch.get(f"{key}.missing")
-        whole = torch.zeros(batch[key].shape[:2], dtype=torch.bool) if missing is None else missing
-        out[f"{key}.missing"] = whole | gone[:, None]
+        out[f"{key}.missing"] = lost[key] | ~kept[:, places.index(place), None].to(lost[key].device)
     return out
 
 

@@ -267,5 +267,11 @@ def test_classes_are_learnt_from_windows_that_lack_some_places(trained: Path, st
     for place in data.GROUPS[0]:
         assert (some[f"{place}_gyro.missing"].all(1) == some[f"{place}_acc.missing"].all(1)).all()
         assert (some[f"{place}_acc.missing"] >= batch[f"{place}_acc.missing"]).all()
-    worn = recognizer._worn(store.recording(store.recordings[0]), np.random.default_rng(3))
+    for place in data.GROUPS[0][1:]:  # nothing but the wrist in the first ten: it stays
+        for quantity in ("acc", "gyro"):
+            batch[f"{place}_{quantity}.missing"] = batch[f"{place}_{quantity}.missing"].clone()
+            batch[f"{place}_{quantity}.missing"][:10] = True
+    some = recognizer._some_places(batch, windows.inputs, np.random.default_rng(0))
+    assert torch.equal(some["wrist_acc.missing"][:10], batch["wrist_acc.missing"][:10])
+    worn = recognizer._some_worn(store.recording(store.recordings[0]), np.random.default_rng(3))
     assert 1 <= len({s.contract.placement for s in worn.streams.values()}) <= 4

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kinjo.losses.contrastive import info_nce, pairwise, soft_targets, supervised, supervised_over
+from kinjo.losses.contrastive import info_nce, one_of, pairwise, soft_targets, supervised, supervised_over
 
 SCALE = torch.tensor(8.0)
 FOLDER = str(Path(__file__).resolve().parents[2] / "benchmarks")
@@ -189,3 +189,38 @@ def test_autocast_changes_nothing(entered: torch.dtype) -> None:
         found = losses(a, b)
     assert found.dtype == torch.float32
     assert torch.equal(found, expected)
+
+
+# ------------------------------------------------------------------------------------------------ one of many sentences
+def test_one_of_is_a_loop_over_rows_and_known_classes():
+    z, said, label = units(5), units(4, seed=1), torch.tensor([0, 2, 2, 0, 3])
+    known = torch.tensor([True, False, True, True])
+    each = []
+    for row, own in zip(z, label.tolist(), strict=True):
+        weights = {k: math.exp(float(SCALE * row @ said[k])) for k in range(4) if known[k]}
+        each.append(-math.log(weights[own] / sum(weights.values())))
+    assert float(one_of(z, said, label, known, SCALE)) == pytest.approx(sum(each) / 5, rel=1e-5)
+
+
+def test_one_of_does_not_see_classes_that_are_not_known_or_their_order():
+    z, said, label = units(5), units(4, seed=1), torch.tensor([0, 2, 2, 0, 3])
+    known = torch.tensor([True, False, True, True])
+    usual = one_of(z, said, label, known, SCALE)
+    other = said.clone()
+    other[1] = units(1, seed=9)[0]
+    assert torch.equal(one_of(z, other, label, known, SCALE), usual)
+    order = torch.tensor([3, 1, 0, 2])  # the class k is at place order[k]
+    moved, there = torch.empty_like(said), torch.empty_like(known)
+    moved[order], there[order] = said, known
+    torch.testing.assert_close(one_of(z, moved, order[label], there, SCALE), usual)
+
+
+def test_gradients_of_one_of_by_finite_differences():
+    z, said = units(3).double().requires_grad_(), units(4, seed=1).double().requires_grad_()
+    known, label = torch.tensor([True, True, False, True]), torch.tensor([0, 3, 1])
+    scale = torch.tensor(2.0, dtype=torch.float64)
+
+    def loss(a: Tensor, b: Tensor) -> Tensor:
+        return one_of(a, b, label, known, scale)
+
+    assert torch.autograd.gradcheck(loss, (z, said), eps=1e-2, atol=1e-2)  # it computes in fp32

@@ -37,6 +37,8 @@ def test_round_trip(tmp_path: Path):
     expected = META | {"format": checkpoint.FORMAT, "kinjo": kinjo.__version__, "torch": torch.__version__}
     assert meta == expected
     assert [p.name for p in path.parent.iterdir()] == ["model.safetensors"]
+    (plain := path.with_name("plain")).touch()
+    assert path.stat().st_mode == plain.stat().st_mode  # others may read it, where they may read any file
 
 
 def test_strided_tensors_and_parameters_are_kept(tmp_path: Path):

@@ -60,8 +60,9 @@ def test_the_file_does_not_grow_for_ever(tmp_path: Path):
 
 def test_durable_settings(tmp_path: Path):
     store = Profiles(tmp_path / "p.sqlite")
-    assert store._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert store._db.execute("PRAGMA synchronous").fetchone() == (2,)
+    with store._db.asked() as db:
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert db.execute("PRAGMA synchronous").fetchone() == (2,)
     store.close()
 
 

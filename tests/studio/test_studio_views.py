@@ -151,10 +151,10 @@ def test_exports_are_what_was_recognised_and_said(quick_model: Recognizer, watch
 
 
 def test_without_a_model_recordings_are_still_seen(watch: Opened, monkeypatch: pytest.MonkeyPatch):
-    def absent(_: Settings) -> Model:
+    def absent(_: Path | None) -> Model:
         raise ModelError("this kinjo came without kinjo-base")
 
-    monkeypatch.setattr("kinjo.studio.app.load", absent)
+    monkeypatch.setattr("kinjo.studio.app.open_model", absent)
     with paged(None) as (client, desks):
         desks.shelf.put(watch)
         assert client.get(f"/studio/{watch.id}/facts").status_code == 200

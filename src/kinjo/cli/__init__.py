@@ -329,10 +329,8 @@ def demo(
     from kinjo import demo as shown
     from kinjo.demo_base import base
     from kinjo.demo_watch import watch
-    from kinjo.runtime import BASE, WEIGHTS
 
-    own = [shown.basic_motions, shown.gym, shown.words, watch]
-    own = [base, *own] if (WEIGHTS / f"{BASE}.safetensors").is_file() else own  # where kinjo-base ships
+    own = [base, shown.basic_motions, shown.gym, shown.words, watch]
     results = [part(out) for part in own] if data is None else [shown.utd_mhad(data, out)]
     give({"results": [r.to_dict() for r in results]}, as_json, "\n\n".join(r.to_text() for r in results))
 

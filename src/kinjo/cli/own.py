@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -191,16 +190,9 @@ def forget(
 # ------------------------------------------------------------------------------------------------ shared
 def opened(path: Path | None, profile: Path | None) -> Model:
     """The model in a checkpoint or an exported file, or kinjo-base, with what a profile knows."""
-    from kinjo.runtime import load, shipped
+    from kinjo.models import open_model
 
-    if path is None and find_spec("torch") is None:
-        path = shipped(".onnx")
-    if path is not None and path.suffix == ".onnx":
-        model = load(path)
-    else:
-        from kinjo.recognizer import Recognizer
-
-        model = Recognizer.load(path)
+    model = open_model(path)
     if profile is not None:
         model.load_profile(profile)
     return model

@@ -36,7 +36,10 @@ def save(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> 
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     cpu = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     try:
+        temporary.touch()
+        mode = temporary.stat().st_mode  # safetensors writes for the owner alone
         save_file(cpu, str(temporary), metadata={"kinjo": json.dumps(header)})
+        temporary.chmod(mode)
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
         os.replace(temporary, path)

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 import kinjo
 from kinjo.corpus.errors import CorpusError
+from kinjo.models import open_model
 from kinjo.runtime import Model
 from kinjo.studio import api
 from kinjo.studio.asks import refused
@@ -35,7 +36,7 @@ def create_app(settings: Settings, model: Model | None = None) -> FastAPI:
     All that is added to it later is behind the same guard. ``app.state.hub`` is what its routes share.
     """
     if model is None:  # behind a page nobody waits for it
-        hub = Hub((lambda: load(settings)) if settings.pages else load(settings), settings)
+        hub = Hub((lambda: open_model(settings.model)) if settings.pages else open_model(settings.model), settings)
     else:
         hub = Hub(model, settings)
 
@@ -68,18 +69,6 @@ def create_app(settings: Settings, model: Model | None = None) -> FastAPI:
     ):
         app.add_exception_handler(known, failed)
     return app
-
-
-def load(settings: Settings) -> Model:
-    """The model that ``settings`` name: an exported one by ONNX Runtime, a checkpoint by PyTorch."""
-    path = settings.model
-    if path is not None and path.suffix == ".onnx":
-        from kinjo import runtime
-
-        return runtime.load(path)
-    from kinjo.recognizer import Recognizer
-
-    return Recognizer.load(path)
 
 
 async def healthz() -> Response:

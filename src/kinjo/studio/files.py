@@ -57,22 +57,25 @@ def _closed(folder: Path, home: Path) -> bool:
 
 @contextmanager
 def kept(file: IO[bytes], name: str) -> Iterator[Path]:
-    """What was sent, as a file in a folder of its own that is removed; its suffix alone is of the client's name."""
-    given = PurePosixPath(name.replace("\\", "/").replace("\0", ""))
-    suffix = given.suffix.lower()
-    if suffix not in SUFFIXES:
-        hint = f"Send one of {', '.join(SUFFIXES)}."
-        raise Refused(415, "format", f"files that end in '{suffix[:20]}' are not read", hint, fields=("file",))
+    """What was sent, as a file in a folder of its own that is removed."""
     with TemporaryDirectory(prefix="kinjo-") as folder:
-        path = Path(folder) / f"{stem_of(given)}{suffix}"
+        path = Path(folder) / plain_name(name)
         with path.open("wb") as out:
             shutil.copyfileobj(file, out, 1 << 20)
         yield path
 
 
-def stem_of(given: PurePosixPath) -> str:
-    """What a sent file is called: Sensor Logger's tables are told by their names, all others have one name."""
-    return next((known for known in (*PHONE, WATCH) if known == given.stem.lower()), "upload")
+def plain_name(name: str, suffixes: Sequence[str] = SUFFIXES) -> str:
+    """What a file is called here that a client calls ``name``: of that its suffix alone counts, and the names by which
+    Sensor Logger's tables are told. ``Refused`` for other suffixes.
+    """
+    given = PurePosixPath(name.replace("\\", "/").replace("\0", ""))
+    suffix = given.suffix.lower()
+    if suffix not in suffixes:
+        hint = f"Send one of {', '.join(suffixes)}."
+        raise Refused(415, "format", f"files that end in '{suffix[:20]}' are not read", hint, fields=("file",))
+    stem = next((known for known in (*PHONE, WATCH) if known == given.stem.lower()), "upload")
+    return f"{stem}{suffix}"
 
 
 @contextmanager

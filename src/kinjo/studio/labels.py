@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from kinjo.studio.database import Database, keep_last
 from kinjo.timeline import UNKNOWN, Span, Timeline
 
 STEPS = 200
 """How many steps back ``undo`` can go, for each recording."""
-_TABLE = """
-CREATE TABLE IF NOT EXISTS labels (
-    serial INTEGER PRIMARY KEY AUTOINCREMENT, recording TEXT NOT NULL, body TEXT NOT NULL
-)"""
-_INDEX = "CREATE INDEX IF NOT EXISTS by_recording ON labels (recording, serial)"
+_STATEMENTS = (
+    "CREATE TABLE IF NOT EXISTS labels "
+    "(serial INTEGER PRIMARY KEY AUTOINCREMENT, recording TEXT NOT NULL, body TEXT NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS by_recording ON labels (recording, serial)",
+)
 Spans = tuple[Span, ...]
 
 
@@ -24,51 +23,27 @@ class Labels:
     """The labels of recordings, by key; may share the file of the profiles. Any thread may ask."""
 
     def __init__(self, file: Path | None) -> None:
-        self._lock = threading.Lock()
-        try:
-            self._db = sqlite3.connect(
-                ":memory:" if file is None else file, timeout=10.0, isolation_level=None, check_same_thread=False
-            )
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.execute(_TABLE)
-            self._db.execute(_INDEX)
-        except sqlite3.Error as error:
-            raise ValueError(f"{file}: no database of labels ({error}): name another file") from error
-
-    def close(self) -> None:
-        """Nothing may be asked after."""
-        with self._lock:
-            self._db.close()
+        self._db = Database(file, "labels", _STATEMENTS)
+        self.close = self._db.close
 
     def of(self, recording: str, start: Sequence[Span] = ()) -> Spans:
         """The labels now; ``start`` where nobody has changed any."""
-        with self._lock:
-            row = self._db.execute(
+        with self._db.asked() as db:
+            row = db.execute(
                 "SELECT body FROM labels WHERE recording = ? ORDER BY serial DESC LIMIT 1", (recording,)
             ).fetchone()
         return tuple(start) if row is None else tuple(Span(*one) for one in json.loads(row[0]))
 
     def keep(self, recording: str, spans: Sequence[Span]) -> None:
         """New labels of a recording; on the disk when this returns."""
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                self._db.execute("INSERT INTO labels (recording, body) VALUES (?, ?)", (recording, json.dumps(spans)))
-                self._db.execute(
-                    "DELETE FROM labels WHERE recording = ? AND serial NOT IN "
-                    "(SELECT serial FROM labels WHERE recording = ? ORDER BY serial DESC LIMIT ?)",
-                    (recording, recording, STEPS),
-                )
-                self._db.execute("COMMIT")
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
+        with self._db.changed() as db:
+            db.execute("INSERT INTO labels (recording, body) VALUES (?, ?)", (recording, json.dumps(spans)))
+            keep_last(db, "labels", "recording", recording, STEPS)
 
     def undo(self, recording: str) -> bool:
         """Back to the labels before; whether there were any."""
-        with self._lock:
-            done = self._db.execute(
+        with self._db.changed() as db:
+            done = db.execute(
                 "DELETE FROM labels WHERE serial = (SELECT MAX(serial) FROM labels WHERE recording = ?)", (recording,)
             )
         return done.rowcount > 0

@@ -147,13 +147,9 @@ def of_file(path: Path, title: str, key: str, told: Mapping[str, Any], folder: P
 
 
 def kept(name: str) -> Path:
-    """A new folder, and in it the path for a file of this name, of which the ending and known names alone are kept."""
-    given = PurePosixPath(name.replace("\\", "/").replace("\0", ""))
-    suffix = given.suffix.lower()
-    if suffix not in (*files.SUFFIXES, *VIDEOS):
-        hint = f"Choose one of {', '.join((*files.SUFFIXES, *VIDEOS))}."
-        raise Refused(415, "format", f"files that end in '{suffix[:20]}' are not read", hint)
-    return Path(mkdtemp(prefix="kinjo-")) / f"{files.stem_of(given)}{suffix}"
+    """A new folder, and in it the path for a file that is sent under this name."""
+    plain = files.plain_name(name, (*files.SUFFIXES, *VIDEOS))
+    return Path(mkdtemp(prefix="kinjo-")) / plain
 
 
 def content_key(path: Path) -> str:
