@@ -70,7 +70,7 @@ def main() -> None:
                 baseline={"chance": _base.chance(found), "unimts_style": theirs},
                 gain_ci95=list(interval(drawn["all"] - drawn["unimts"])), plain_cosine=plain,
                 protocol=f"macro-F1 of {len(found.labels)} windows of 5 s of {len(set(found.subjects))} people, "
-                f"{len(found.classes)} classes by the mean of their sentences, less half their reach; {WHAT[name][2]}; "
+                f"{len(found.classes)} classes by the mean of their sentences, less their reach; {WHAT[name][2]}; "
                 f"{bench.budget()}",
                 trained_on=f"simulated people, CMU and the real sets without {name}",
                 command="make bench-base-zeroshot",

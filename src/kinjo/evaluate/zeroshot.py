@@ -22,9 +22,9 @@ def classify(
     zero (nothing to see) are even. NULL is a class like any other: give it its sentences. ``ValueError`` where shapes
     differ or values are not finite.
 
-    ``known`` (m, d): windows that the model was trained on. From the cosines of a class half its ``reach`` is taken
-    away, so that sentences which are near to everything do not win by that alone: cross-domain similarity local scaling
-    (Conneau et al. 2018, eq. 3, of which the other half is alike for all classes).
+    ``known`` (m, d): windows that the model was trained on. From the cosines of a class its ``reach`` is taken away, so
+    that sentences which are near to everything do not win by that alone: the idea of cross-domain similarity local
+    scaling (Conneau et al. 2018, eq. 3, which takes half of it away; all of it was better on people for choices).
     """
     x = np.asarray(embeddings, np.float64)
     if x.ndim != 2 or not np.isfinite(x).all():
@@ -39,7 +39,7 @@ def classify(
         classes.append(_unit(_unit(said).mean(0, keepdims=True))[0])
     cosine = _unit(x) @ np.stack(classes, 1)
     if known is not None:
-        cosine -= 0.5 * reach(known, np.stack(classes))
+        cosine -= reach(known, np.stack(classes))
     out = np.exp(scale * (cosine - cosine.max(1, keepdims=True)))
     return out / out.sum(1, keepdims=True)
 
