@@ -18,6 +18,7 @@ from starlette.responses import RedirectResponse
 from kinjo.studio import asking, files, finding, opened, previews
 from kinjo.studio.desk import Desk, Desks
 from kinjo.studio.look import Look
+from kinjo.studio.map_page import Map
 from kinjo.studio.metrics import log
 from kinjo.studio.opened import Opened
 from kinjo.studio.parts import button, heading, icon, plain
@@ -25,7 +26,7 @@ from kinjo.studio.problems import Refused, refusal_of
 from kinjo.studio.search_page import Near, Search
 from kinjo.studio.views import add
 
-NAV = (("Open", "/"), ("Search", "/search"))
+NAV = (("Open", "/"), ("Search", "/search"), ("Map", "/map"))
 """Links on every page."""
 T = TypeVar("T")
 WEB = Path(__file__).with_name("web")
@@ -43,6 +44,7 @@ def mount(app: FastAPI) -> None:
     ui.page("/look/{id}", title="kinjo")(look)
     ui.page("/moment/{id}", title="kinjo", response_timeout=60.0)(moment)
     ui.page("/search", title="kinjo: search")(search)
+    ui.page("/map", title="kinjo: map")(map_)
     ui.run_with(
         app, dark=None, tailwind=False, show_welcome_message=False, title="kinjo", favicon=ICON, language="en-US"
     )
@@ -309,5 +311,13 @@ def search(words: str = "", like: str = "", from_s: float = 0.0, to_s: float = 0
             return
     frame("Find moments")
     page = Search(desks(), attempt, problem, words=words, like=example)
+    page.build()
+    ui.timer(0.01, page.start, once=True)
+
+
+def map_() -> None:
+    """The joint space on a plane."""
+    frame("The joint space")
+    page = Map(desks(), attempt, problem)
     page.build()
     ui.timer(0.01, page.start, once=True)
