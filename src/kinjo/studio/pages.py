@@ -23,10 +23,11 @@ from kinjo.studio.metrics import log
 from kinjo.studio.opened import Opened
 from kinjo.studio.parts import button, heading, icon, plain
 from kinjo.studio.problems import Refused, refusal_of
+from kinjo.studio.results_page import Results
 from kinjo.studio.search_page import Near, Search
 from kinjo.studio.views import add
 
-NAV = (("Open", "/"), ("Search", "/search"), ("Map", "/map"))
+NAV = (("Open", "/"), ("Search", "/search"), ("Map", "/map"), ("Results", "/results"))
 """Links on every page."""
 T = TypeVar("T")
 WEB = Path(__file__).with_name("web")
@@ -45,6 +46,7 @@ def mount(app: FastAPI) -> None:
     ui.page("/moment/{id}", title="kinjo", response_timeout=60.0)(moment)
     ui.page("/search", title="kinjo: search")(search)
     ui.page("/map", title="kinjo: map")(map_)
+    ui.page("/results", title="kinjo: results")(results)
     ui.run_with(
         app, dark=None, tailwind=False, show_welcome_message=False, title="kinjo", favicon=ICON, language="en-US"
     )
@@ -319,5 +321,13 @@ def map_() -> None:
     """The joint space on a plane."""
     frame("The joint space")
     page = Map(desks(), attempt, problem)
+    page.build()
+    ui.timer(0.01, page.start, once=True)
+
+
+def results() -> None:
+    """What protocols measured, and models judged."""
+    frame("What was measured")
+    page = Results(desks(), attempt, problem)
     page.build()
     ui.timer(0.01, page.start, once=True)
