@@ -50,12 +50,28 @@ class Jobs:
             job = self._jobs.get(key)
             if job is None or job.stopped or (job.future.done() and job.future.exception() is not None):
                 job = self._jobs[key] = Job()
-                self._pool.submit(_run, job, make)
+                self._pool.submit(self._run, job, make)
             self._jobs.move_to_end(key)
-            ready = [k for k, one in self._jobs.items() if one.future.done()]
-            for old in ready[: max(0, len(ready) - self._most)]:
-                del self._jobs[old]
             return job
+
+    def _run(self, job: Job[Any], make: Callable[[Told], Any]) -> None:
+        if job.future.done():
+            return
+        job.begun = True
+        try:
+            job.at(0, 0)
+            made = make(job.at)
+            self._pruned(job)
+            job.future.set_result(made)
+        except BaseException as error:
+            job.future.set_exception(error)
+
+    def _pruned(self, new: Job[Any]) -> None:
+        """Let go of what was asked for longest ago, so that there is room for one more."""
+        with self._lock:
+            ready = [key for key, one in self._jobs.items() if one.future.done() and one is not new]
+            for old in ready[: max(0, len(ready) - self._most + 1)]:
+                del self._jobs[old]
 
     @contextmanager
     def waiting(self, job: Job[Any]) -> Iterator[None]:
@@ -81,14 +97,3 @@ class Jobs:
                 job.stopped = True
                 if not job.begun and not job.future.done():
                     job.future.set_exception(Stopped())
-
-
-def _run(job: Job[Any], make: Callable[[Told], Any]) -> None:
-    if job.future.done():
-        return
-    job.begun = True
-    try:
-        job.at(0, 0)
-        job.future.set_result(make(job.at))
-    except BaseException as error:
-        job.future.set_exception(error)

@@ -114,8 +114,8 @@ def judge(model: Model, name: str, store: Any, corpus: str, at: Told) -> Judged:
 class Figures:
     """F1 over time, (names,), NaN where nobody does it; its mean; with the share of all time that is named right.
 
-    ``draws`` (DRAWS, names + 2) are the same under resampled people; None where there is only one. They are NaN for what
-    fewer than two people do: of that no interval says anything.
+    ``draws`` (DRAWS, names + 2) are the same under resampled people; None where there is only one. They are NaN for
+    what fewer than two people do: of that no interval says anything.
     """
 
     names: Names

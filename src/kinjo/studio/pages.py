@@ -21,7 +21,7 @@ from kinjo.studio.look import Look
 from kinjo.studio.map_page import Map
 from kinjo.studio.metrics import log
 from kinjo.studio.opened import Opened
-from kinjo.studio.parts import button, heading, icon, plain
+from kinjo.studio.parts import DROP, button, heading, icon, plain
 from kinjo.studio.problems import Refused, refusal_of
 from kinjo.studio.results_page import Results
 from kinjo.studio.search_page import Near, Search
@@ -47,18 +47,12 @@ def mount(app: FastAPI) -> None:
     ui.page("/search", title="kinjo: search")(search)
     ui.page("/map", title="kinjo: map")(map_)
     ui.page("/results", title="kinjo: results")(results)
+    core.app.config.quasar_config["loadingBar"] = {"skipHijack": True}  # it has no name that could be read out
     ui.run_with(
         app, dark=None, tailwind=False, show_welcome_message=False, title="kinjo", favicon=ICON, language="en-US"
     )
 
 
-DROP = """
-<div class="row no-wrap items-center q-pa-sm q-gutter-sm">
-  <q-btn type="button" icon="add" flat dense round aria-label="Choose a file" @click="props.pickFiles" />
-  <span style="display: none"><q-uploader-add-trigger /></span>
-  <span>Drop a file here, or press +</span>
-  <q-spinner v-if="props.isUploading" aria-label="It is being sent" />
-</div>"""
 ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0b57a4"/>'
     '<path d="M4 18h5l3-9 5 16 4-11 2 4h5" fill="none" stroke="#fff" stroke-width="2.6"/></svg>'

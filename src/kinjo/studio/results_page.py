@@ -18,7 +18,7 @@ from kinjo.studio.jobs import Job, Stopped, Told
 from kinjo.studio.judging import Judged
 from kinjo.studio.look import Attempt
 from kinjo.studio.opened import DEEPEST
-from kinjo.studio.parts import button, heading
+from kinjo.studio.parts import DROP, button, heading
 from kinjo.studio.profiles import DEFAULT
 from kinjo.studio.sheets import Sheet
 from kinjo.studio.sources import FILES, Source, sources
@@ -76,12 +76,11 @@ class Results:
             self.first = ui.select([], label="Result", with_input=True, on_change=self._show).classes("kj-narrow")
             self.second = ui.select([], label="Beside it", with_input=True, clearable=True, on_change=self._show)
             self.second.classes("kj-narrow")
-            sends = ui.upload(
-                label="Send a file of results", auto_upload=True, on_upload=self._sent, max_file_size=sheets.LARGEST,
-                on_rejected=lambda: ui.notify("Results are JSON of up to 8 MB.", type="negative"),
-            )  # fmt: skip
-            sends.props('accept=".json"').classes("kj-hidden kj-sends")
-            button("Send a file", lambda: sends.run_method("pickFiles"), kind="other")
+        sends = ui.upload(
+            auto_upload=True, on_upload=self._sent, max_file_size=sheets.LARGEST,
+            on_rejected=lambda: ui.notify("Results are JSON of up to 8 MB.", type="negative"),
+        )  # fmt: skip
+        sends.props("flat bordered accept=.json").style("width: 100%").add_slot("header", DROP)
         self.room = ui.element("div").classes("kj-out")
 
     async def start(self) -> None:
@@ -233,7 +232,8 @@ def _said(some: list[Judged]) -> str:
     for judged in some:
         never = [n for k, n in enumerate(judged.names) if judged.true[k] and not judged.confusion[:, k].any()]
         if never:
-            said += f" {judged.model[0].upper()}{judged.model[1:]} never says {', '.join(never[:6])}{' ...' if len(never) > 6 else ''}."
+            lacks = f"{', '.join(never[:6])}{' ...' if len(never) > 6 else ''}"
+            said += f" {judged.model[0].upper()}{judged.model[1:]} never says {lacks}."
         if judged.missed:
             said += f" Not read by {judged.model}: {len(judged.missed)}, such as {judged.missed[0][:160]}."
     return said

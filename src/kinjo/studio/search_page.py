@@ -180,7 +180,7 @@ class Near(Finds):
             if not self.some:
                 ui.label(NO_DATA if self.desks.hub.settings.data is None else NOTHING).classes("kj-soft")
                 return
-            ui.label("The nearest moments of all recordings, to the chosen span or the playhead.").classes("kj-soft")
+            ui.label("The nearest moments of all recordings, to your span or the playhead.").classes("kj-soft")
             self.answers()
             self.own = ui.checkbox("in this recording too")
             with ui.element("div").classes("kj-row"):

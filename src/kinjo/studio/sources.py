@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from kinjo.formats import sidecar
 from kinjo.recording import ContractError, Recording
 from kinjo.studio import files, opened
 from kinjo.studio.hub import Hub
@@ -48,7 +49,8 @@ def sources(root: Path | None) -> list[Source]:
     out = [Source(c, root.resolve().name if c == "." else c, _stamp(root / c / "corpus.json")) for c in corpora]
     names = [name for name in names if (root / name).stat().st_size <= LARGEST]
     if names:
-        out.append(Source(FILES, "files", tuple((n, _stamp(root / n)) for n in names), tuple(names)))
+        stamps = tuple((_stamp(root / n), _stamp(sidecar.sidecar_of(root / n))) for n in names)
+        out.append(Source(FILES, "files", stamps, tuple(names)))
     return out
 
 
@@ -111,9 +113,12 @@ def _write(finder: Any, root: Path | None, names: tuple[str, ...], folder: Path,
             kept.append(replace(one, id=name, streams=mine))
         except Exception as error:
             told = refusal_of(error)
+            if name.endswith(".json") and told is not None and told.error == "format":
+                continue  # results, say: no recording
             unread.append(f"{name}: {told.detail if told else type(error).__name__}")
     if not kept:
-        raise Refused(422, "files", f"no file can be searched: {'; '.join(unread)[:300]}", "Open them one by one.")
+        why = "; ".join(unread)[:300] or "none is a recording"
+        raise Refused(422, "files", f"no file can be searched: {why}", "Open them one by one.")
     corpus.write(kept, folder / "corpus", video=None, progress=False)
     return tuple(unread)
 
