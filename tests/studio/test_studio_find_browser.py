@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from _browser import Visit, browser
 from _service import Process
@@ -124,6 +125,15 @@ def test_a_moment_that_is_forgotten_says_so(visit: Visit):
     visit.page.get_by_label("What to look for, in words").wait_for()
     visit.page.goto(f"{visit.url}search?like=nothing&from_s=0&to_s=3")
     visit.page.get_by_text("not open any more").first.wait_for()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["look/x?from_s=nan&to_s=1", "look/x?from_s=x", "moment/..%2F..%2Fetc", "search?like=x&from_s=inf", "search?from_s=x",
+     "moment/" + "x" * 3000, "studio/moment/%00", "map?x=1", "results?file=../../etc/passwd"],
+)  # fmt: skip
+def test_addresses_that_make_no_sense_are_no_faults(studio: Process, path: str):
+    assert httpx.get(f"{studio.url}/{path}", timeout=60).status_code < 500
 
 
 def test_a_point_of_the_map_opens_by_mouse_and_by_keyboard(visit: Visit):

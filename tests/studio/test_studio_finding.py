@@ -188,3 +188,11 @@ def test_a_spark_holds_every_sample():
     np.testing.assert_allclose(np.nanmax(made[..., 1], 0), values[~missing].max(0))
     np.testing.assert_allclose(np.nanmin(made[..., 0], 0), values[~missing].min(0))
     assert previews.spark(values[:1], missing[:1]).shape == (1, 3, 2)
+
+
+def test_previews_are_behind_the_guard(word_model: Recognizer):
+    with paged(word_model, token="a-long-enough-token") as (client, _):
+        client.app.include_router(previews.router)  # type: ignore[attr-defined]
+        for path in ("/studio/moment/x", "/studio/moment/x/strip"):
+            assert client.get(path).status_code == 401
+            assert client.get(path, headers={"Authorization": "Bearer a-long-enough-token"}).status_code == 404

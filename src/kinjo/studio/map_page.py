@@ -78,7 +78,7 @@ class Map:
             self.line.set_text("")
             got, wrong = await ready(hub, [s for s in self.some if self.where.value in ("", s.name)], self.waiting)
             if not got:
-                raise wrong[0]
+                raise wrong[0] if wrong else ValueError(NOTHING)
             key = ("map", *((one.source.name, one.source.key) for one in got))
             job = hub.results.ask(key, lambda at: mapping.cloud(got, at))
             cloud = await self.waiting.of(hub.results, job, "Laying the windows out, step")

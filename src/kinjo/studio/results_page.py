@@ -244,7 +244,7 @@ def lines(told: judging.Figures) -> list[dict[str, Any]]:
     columns = [(-2, "mean F1"), (-1, "time right"), *((k, f"F1 {n}") for k, n in enumerate(told.names))]
     return [
         {"id": name, "value": float(told.values[k]), "unit": "fraction", "ci95": told.ci(k),
-         **({"protocol": f"{told.seconds[k]:.0f} s of it"} if k >= 0 else {})}
+         **({"note": f"{told.seconds[k]:.0f} s of it"} if k >= 0 else {})}
         for k, name in columns if told.values[k] == told.values[k]
     ]  # fmt: skip
 

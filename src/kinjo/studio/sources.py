@@ -18,6 +18,8 @@ from kinjo.studio.problems import Refused, refusal_of
 
 FILES = "*"
 """The name of the source of all files; no folder is called so."""
+NOTHING = "nothing"
+"""Of ``Refused``: there is no recording in a source."""
 LARGEST = 256_000_000
 """Bytes of a file that is searched."""
 
@@ -117,8 +119,9 @@ def _write(finder: Any, root: Path | None, names: tuple[str, ...], folder: Path,
                 continue  # results, say: no recording
             unread.append(f"{name}: {told.detail if told else type(error).__name__}")
     if not kept:
-        why = "; ".join(unread)[:300] or "none is a recording"
-        raise Refused(422, "files", f"no file can be searched: {why}", "Open them one by one.")
+        if not unread:
+            raise Refused(422, NOTHING, "no file is a recording")
+        raise Refused(422, "files", f"no file can be searched: {'; '.join(unread)[:300]}", "Open them one by one.")
     corpus.write(kept, folder / "corpus", video=None, progress=False)
     return tuple(unread)
 

@@ -10,7 +10,8 @@ from nicegui import ui
 
 from kinjo.studio.hub import Hub
 from kinjo.studio.jobs import Job, Jobs, Stopped
-from kinjo.studio.sources import Ready, Source, indexed
+from kinjo.studio.problems import Refused
+from kinjo.studio.sources import NOTHING, Ready, Source, indexed
 
 T = TypeVar("T")
 LOOK_S, GONE_S = 0.2, 3.0
@@ -61,5 +62,6 @@ async def ready(hub: Hub, some: Sequence[Source], waiting: Waiting) -> tuple[lis
         except Stopped:
             raise
         except Exception as error:
-            wrong.append(error)
+            if not (isinstance(error, Refused) and error.error == NOTHING):
+                wrong.append(error)
     return out, wrong

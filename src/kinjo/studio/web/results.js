@@ -9,12 +9,12 @@ export default {
     <p class="kj-soft" role="status" v-if="asked">{{ shown.length }} of {{ rows.length }} rows</p>
     <table>
       <thead><tr>
-        <th scope="col">Figure</th><th scope="col">{{ second ? 'Both, with intervals' : 'Interval and baselines' }}</th>
-        <th scope="col">{{ second ? first : 'Value' }}</th><th scope="col">{{ second || 'Baselines' }}</th><th v-if="second" scope="col">Difference</th>
+        <th scope="col">Figure</th><th scope="col">{{ second ? 'Both, with intervals' : based ? 'Interval and baselines' : 'Interval' }}</th>
+        <th scope="col">{{ second ? first : 'Value' }}</th><th v-if="second || based" scope="col">{{ second || 'Baselines' }}</th><th v-if="second" scope="col">Difference</th>
       </tr></thead>
       <tbody>
         <tr v-for="row in shown.slice(0, most)" :key="row.id">
-          <th scope="row"><span class="kj-id">{{ row.id }}</span>
+          <th scope="row"><span class="kj-id">{{ row.id }}</span><span v-if="row.note" class="kj-soft">, {{ row.note }}</span>
             <details v-if="row.protocol || row.trained_on" class="kj-soft"><summary>how</summary>
               {{ row.protocol }}<span v-if="row.trained_on">; trained on {{ row.trained_on }}</span><span v-if="row.seeds">; seeds {{ row.seeds }}</span><span v-if="row.date">; {{ row.date }}</span>
             </details></th>
@@ -30,7 +30,7 @@ export default {
           </td>
           <td :data-name="second ? first : 'Value'">{{ told(row.value, row) }}<span v-if="row.ci95" class="kj-soft"> [{{ told(row.ci95[0], row) }}, {{ told(row.ci95[1], row) }}]</span></td>
           <td v-if="second" :data-name="second">{{ told(row.other, row) }}<span v-if="row.other_ci95" class="kj-soft"> [{{ told(row.other_ci95[0], row) }}, {{ told(row.other_ci95[1], row) }}]</span></td>
-          <td v-else data-name="Baselines"><div v-for="(value, name) in row.baseline || {}" :key="name">{{ name }} {{ told(value, row) }}</div><span v-if="!row.baseline" class="kj-soft">none</span></td>
+          <td v-else-if="based" data-name="Baselines"><div v-for="(value, name) in row.baseline || {}" :key="name">{{ name }} {{ told(value, row) }}</div><span v-if="!row.baseline" class="kj-soft">none</span></td>
           <td v-if="second" data-name="Difference"><b>{{ signed(row.difference, row) }}</b><span v-if="row.difference_ci95" class="kj-soft"> [{{ signed(row.difference_ci95[0], row) }}, {{ signed(row.difference_ci95[1], row) }}]</span><div class="kj-soft">{{ row.why }}</div></td>
         </tr>
       </tbody>
@@ -39,6 +39,7 @@ export default {
   </div>`,
   data: () => ({ asked: "", most: 60 }),
   computed: {
+    based() { return this.rows.some((row) => row.baseline); },
     shown() {
       const words = this.asked.toLowerCase().split(/\s+/).filter(Boolean);
       return this.rows.filter((row) => words.every((word) => `${row.id} ${row.protocol || ""} ${row.trained_on || ""}`.toLowerCase().includes(word)));
