@@ -138,6 +138,7 @@ def test_links_out_of_the_data_folder_are_not_searched(quick_model: Recognizer, 
     (tmp_path / "data").mkdir()
     (tmp_path / "secret.csv").write_bytes(quick.csv(20.0))
     (tmp_path / "data" / "link.csv").symlink_to(tmp_path / "secret.csv")
+    (tmp_path / "data" / "broken.csv").symlink_to(tmp_path / "nothing.csv")
     shutil.copytree(searched.root, tmp_path / "outside")
     (tmp_path / "data" / "corpus").mkdir()
     (tmp_path / "data" / "corpus" / "corpus.json").symlink_to(tmp_path / "outside" / "corpus.json")
@@ -154,6 +155,7 @@ def test_moments_are_shown_by_ids_alone(word_model: Recognizer, searched: Corpus
         some = ready(desks.hub)
         found = finding.search(some, finding.asked(desks.hub, "squats"), 12)
         shown = finding.shown(desks.places, found)
+        assert not any(p.ready.index.vectors for p in found)  # places do not hold an index that was let go
         assert str(searched.root) not in str(shown)
         kinds = {one["kind"]: one for one in shown}
         film = client.get(f"/studio/moment/{kinds['video']['id']}/strip")

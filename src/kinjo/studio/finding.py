@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from kinjo.studio.hub import Hub
 from kinjo.studio.opened import Opened
 from kinjo.studio.problems import Refused
-from kinjo.studio.sources import FILES, Ready, needed, open_
+from kinjo.studio.sources import FILES, Ready, light, needed, open_
 
 KEPT = 4000
 """Moments that pages may show at once."""
@@ -138,7 +138,7 @@ def placed(ready: Ready, recording: str, **more: Any) -> Place:
     entry = ready.index.corpus.entries[ready.index.corpus.number(recording)]
     has = {s.contract.modality for s in entry.streams if s.length}
     kind = next((m for m in ("video", "pose") if m in has), "imu")
-    return Place(ready, recording, subject=entry.subject, kind=kind, **more)
+    return Place(light(ready), recording, subject=entry.subject, kind=kind, **more)
 
 
 def shown(places: Places, found: Sequence[Place]) -> list[dict[str, Any]]:

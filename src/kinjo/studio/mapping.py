@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kinjo.corpus import NULL
 from kinjo.studio.jobs import Told
-from kinjo.studio.sources import Ready
+from kinjo.studio.sources import Ready, light
 
 MOST = 1500
 """Points of a map."""
@@ -83,7 +83,7 @@ def cloud(ready: Sequence[Ready], at: Told, most: int = MOST) -> Cloud:
     at(1, 2)
     xy, how = flat(x)
     of, modalities, rows = zip(*points, strict=True)
-    return Cloud(tuple(ready), np.array(of), np.array(rows), np.array(modalities), xy, how, total)
+    return Cloud(tuple(map(light, ready)), np.array(of), np.array(rows), np.array(modalities), xy, how, total)
 
 
 def flat(x: NDArray[np.float32]) -> tuple[NDArray[np.float64], str]:

@@ -43,20 +43,26 @@ class Ready:
     unread: tuple[str, ...] = ()
 
 
+def light(ready: Ready) -> Ready:
+    """Without the vectors, which are large: to be held for long."""
+    return replace(ready, index=replace(ready.index, vectors={}))
+
+
 def sources(root: Path | None) -> list[Source]:
     """All that the data folder holds, by name."""
     corpora, names = opened.listed(root)
     if root is None:
         return []
     out = [Source(c, root.resolve().name if c == "." else c, _stamp(root / c / "corpus.json")) for c in corpora]
-    names = [name for name in names if (root / name).stat().st_size <= LARGEST]
+    names = [name for name in names if (told := _stamp(root / name)) is not None and told[2] <= LARGEST]
     if names:
         stamps = tuple((_stamp(root / n), _stamp(sidecar.sidecar_of(root / n))) for n in names)
         out.append(Source(FILES, "files", stamps, tuple(names)))
     return out
 
 
-def _stamp(path: Path) -> Hashable:
+def _stamp(path: Path) -> tuple[str, int, int] | None:
+    """Changes where a file does; None where there is none."""
     try:
         told = path.stat()
     except OSError:
