@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import Image
 
+import _studio_find_pictures as finds
 from _tools import ROOT
 
 sys.path.insert(0, str(ROOT / "tests"))
@@ -47,6 +48,8 @@ def main() -> None:
     with browser() as chrome, Process(WORK, *words, verb="studio") as studio:
         for k, (name, how) in enumerate(LOOKS.items()):
             pictures(Visit(chrome, f"{studio.url}/", **how), name, data, teach=k == 0)
+    with browser() as chrome:
+        finds.all_of(chrome, WORK, OUT, LOOKS)
     for path in sorted(OUT.glob("studio-*.png")):
         with Image.open(path) as picture:
             small_one = picture.convert("RGB").quantize(200, dither=Image.Dither.NONE)

@@ -33,6 +33,8 @@ PART, BATCH = 4096, 64
 """Windows in a file, and read at once."""
 HELD_BYTES = 1 << 30
 """An index up to this size is held in memory; a larger one stays in mapped files, which is slower."""
+Told = Callable[[int, int], None]
+"""Told how much is done, of how much; what it raises stops the work."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,11 @@ class Finder:
             return mean_vector(self._embedded(windows, np.arange(len(windows))), f"'{recording.id}'")
 
     # -------------------------------------------------------------------------------------------- an index
-    def index(self, store: Corpus, folder: Path | str | None = None, *, progress: bool = False) -> Index:
+    def index(self, store: Corpus, folder: Path | str | None = None, *, progress: bool | Told = False) -> Index:
         """The vectors of a corpus: those that are kept in ``folder`` (None: ``search`` in the corpus), else computed.
 
-        Interrupted, the same call goes on. What was kept of another corpus or model is not used. ``ValueError`` where
+        ``progress``: a bar on stderr, or what is told how many windows are done, of how many. Interrupted, the same
+        call goes on. What was kept of another corpus or model is not used. ``ValueError`` where
         the corpus has no recordings, or nothing that the model reads.
         """
         if not len(store):
@@ -141,7 +144,9 @@ class Finder:
         inputs = worn(store, self.inputs)
         return Windows(store, index, inputs, 0, asked=[slot for slot in self.slots if slot.key in inputs])
 
-    def _blocks(self, windows: Windows, home: Path, progress: bool) -> dict[str, list[NDArray[np.floating[Any]]]]:
+    def _blocks(
+        self, windows: Windows, home: Path, progress: bool | Told
+    ) -> dict[str, list[NDArray[np.floating[Any]]]]:
         """modality -> blocks, read from ``home``, where what is not there yet is computed and kept."""
         modalities = list(dict.fromkeys(slot.modality for slot in self.slots))
         size = self.space.config.joint_dim
@@ -243,8 +248,11 @@ def _mapped(path: Path, shape: tuple[int, int]) -> NDArray[np.float16] | None:
 
 
 @contextmanager
-def _bar(total: int, shown: bool) -> Iterator[Callable[[int], None]]:
+def _bar(total: int, shown: bool | Told) -> Iterator[Callable[[int], None]]:
     """A bar on stderr, moved by how many windows are done."""
+    if not isinstance(shown, bool):
+        yield lambda done: shown(done, total)
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -32,7 +32,7 @@ from kinjo.corpus import Corpus
 from kinjo.datasets.sentences import sentences
 from kinjo.encoders import Input, SensorInput, VideoInput
 from kinjo.excerpt import Slot
-from kinjo.finder import Finder, reads
+from kinjo.finder import Finder, Told, reads
 from kinjo.formats.recordings import read_recording
 from kinjo.joint import embed_text
 from kinjo.learn import given
@@ -138,8 +138,10 @@ class Recognizer(Model):
         how = {"modality": modality, "recordings": recordings, "subjects": subjects, "min_score": min_score}
         return self._finder().search(asked, index, k, own=own, **how)
 
-    def index(self, where: Corpus | Path | str, folder: Path | str | None = None, *, progress: bool = False) -> Index:
-        """All windows of a corpus in the joint space, to be searched; kept in it, or in ``folder``."""
+    def index(
+        self, where: Corpus | Path | str, folder: Path | str | None = None, *, progress: bool | Told = False
+    ) -> Index:
+        """All windows of a corpus in the joint space, to be searched; kept in it, or in ``folder``; see ``Finder``."""
         store = where if isinstance(where, Corpus) else Corpus.open(where)
         return self._finder().index(store, folder, progress=progress)
 

@@ -173,10 +173,11 @@ class Index:
         if not len(rows):
             rows = mine[[np.abs(middle - (moment.start_s + moment.end_s) / 2).argmin()]]
         return mean_vector(
-            {m: self._rows(m, rows) for m in self.vectors}, f"'{moment.recording}' at {moment.start_s:.1f} s"
+            {m: self.rows(m, rows) for m in self.vectors}, f"'{moment.recording}' at {moment.start_s:.1f} s"
         )
 
-    def _rows(self, modality: str, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+    def rows(self, modality: str, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Vectors of some windows, (rows, d); ``rows`` ascend."""
         blocks = self.vectors[modality]
         edges = np.cumsum([0, *(len(b) for b in blocks)])
         return np.concatenate(

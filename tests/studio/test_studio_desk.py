@@ -102,6 +102,19 @@ def test_a_span_is_taught_seen_anew_and_taken_back(desk: Desk):
     assert desk.undo() == ""
 
 
+def test_undo_takes_back_only_what_was_done_here(desk: Desk):
+    desk.teach("shaking", 4.0, 12.0)
+    part = desk.opened.recording.between(13.0, 19.0)
+    desk.desks.hub.change("default", "teach", lambda model: model.teach("theirs", [part]))
+    with pytest.raises(Refused, match="somebody else has taught since"):
+        desk.undo()
+    assert {"shaking", "theirs"} <= set(desk.known())
+    assert desk.desks.hub.undo("default")  # they take theirs back
+    desk.teach("mine", 1.0, 7.0)
+    assert desk.undo() == "teaching"
+    assert ("mine" in desk.known(), "shaking" in desk.known()) == (False, True)
+
+
 def test_a_removed_example_leaves_no_trace(desk: Desk):
     hub = desk.desks.hub
     desk.teach("shaking", 1.0, 7.0)

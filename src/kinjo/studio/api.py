@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -14,11 +12,12 @@ from starlette.responses import Response
 
 from kinjo.recording import Recording
 from kinjo.runtime import Model
-from kinjo.studio import files
+from kinjo.studio import sources
 from kinjo.studio.asks import RecognizeAsk, SearchAsk, Source, TeachAsk, asked, body_of
 from kinjo.studio.hub import Hub
 from kinjo.studio.problems import Problem, Refused, answer
 from kinjo.studio.profiles import DEFAULT, NAME
+from kinjo.studio.sources import Ready
 from kinjo.timeline import Timeline
 
 ProfileName = Annotated[str, Query(pattern=NAME, description="Whose activities: what one learns, no other knows.")]
@@ -216,24 +215,22 @@ async def activities(request: Request, profile: ProfileName = DEFAULT) -> Respon
 async def search(request: Request) -> Response:
     """Find the moments of a corpus that are nearest to a sentence or a recording.
 
-    The first search in a corpus computes its index, which may take longer than a request may: ask again, or keep the
-    index beforehand with ``kinjo search``.
+    The first search in a corpus computes its index, which may take longer than a request may: it goes on, ask again; or
+    keep the index beforehand with ``kinjo search``.
     """
     hub = hub_of(request)
     async with asked(request, SearchAsk, hub.settings.data) as (ask, source):
         if (ask.text is None) == (source is None):
             detail = "search for a text or for a recording"
             raise Refused(422, "request", detail, "Give one of text, file, path and table.", fields=("text",))
-        if getattr(hub.base, "finder", None) is None:
-            detail = "this model cannot search: it is exported, or has no joint space"
-            raise Refused(409, "no_search", detail, "Serve the checkpoint that it was made of.")
-        folder = files.inside(hub.settings.data, ask.corpus)
+        sources.needed(hub)
+        ready = await hub.wait(sources.indexed_corpus(hub, ask.corpus))
 
         def work() -> dict[str, Any]:
             if source is None:
-                return found(hub, ask, folder, ask.text or "")
+                return found(hub, ask, ready, ask.text or "")
             with source([]) as recording:
-                return found(hub, ask, folder, recording)
+                return found(hub, ask, ready, recording)
 
         return answer(await hub.work(work))
 
@@ -292,21 +289,7 @@ def timeline(found: Timeline, notes: Sequence[str], *, scores: bool) -> dict[str
     }  # fmt: skip
 
 
-def found(hub: Hub, ask: SearchAsk, folder: Path, query: str | Recording) -> dict[str, Any]:
-    """As ``FoundTold``. The index is kept in the corpus, where that may be written."""
-    from kinjo.corpus import Corpus
-
-    model: Any = hub.base
-
-    def make(corpus: Path) -> Any:
-        if os.access(corpus, os.W_OK):
-            return model.index(corpus)
-        hint = "Make it with 'kinjo search', or let the service write there."
-        try:
-            return model.index(Corpus.open(corpus))
-        except OSError:
-            raise Refused(409, "no_index", "the corpus has no index, and none can be kept in it", hint) from None
-
-    index = hub.index(folder, make)
-    moments = model.search(query, index, ask.k, modality=ask.modality, min_score=ask.min_score)
+def found(hub: Hub, ask: SearchAsk, ready: Ready, query: str | Recording) -> dict[str, Any]:
+    """As ``FoundTold``."""
+    moments = sources.needed(hub).search(query, ready.index, ask.k, modality=ask.modality, min_score=ask.min_score)
     return {"moments": [moment.to_dict() for moment in moments]}

@@ -12,9 +12,12 @@ from typing import Any
 from kinjo.recording import Recording
 from kinjo.runtime import Model
 from kinjo.studio import examples
+from kinjo.studio.finding import Places
 from kinjo.studio.hub import Hub
 from kinjo.studio.labels import Labels, Spans, all_laid, laid, over, unsure
 from kinjo.studio.opened import Opened, Shelf
+from kinjo.studio.problems import Refused
+from kinjo.studio.profiles import Changed
 from kinjo.timeline import UNKNOWN, Span
 
 KEPT = 32
@@ -26,6 +29,7 @@ class Desks:
 
     def __init__(self, hub: Hub) -> None:
         self.hub, self.shelf, self.labels = hub, Shelf(), Labels(hub.settings.profiles)
+        self.places = Places()
         self._found: OrderedDict[tuple[str, int], tuple[Model, Spans]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -72,12 +76,15 @@ def seen(recording: Recording) -> Recording:
 
 @dataclass
 class Desk:
-    """One person with one recording. Every method may take its time; ``done`` is what can be taken back, in order."""
+    """One person with one recording. Every method may take its time.
+
+    ``done`` is what can be taken back, in order, teaching with the serial number of the state that it made.
+    """
 
     desks: Desks
     opened: Opened
     profile: str = "default"
-    done: list[str] = field(default_factory=list)
+    done: list[tuple[str, int]] = field(default_factory=list)
 
     # -------------------------------------------------------------------------------------------- look
     def found(self) -> Spans:
@@ -112,19 +119,23 @@ class Desk:
         said = {"recording": self.opened.title, "start_s": start_s, "end_s": end_s}
         windows = self._teach(name.strip(), part, said)
         self._keep(laid(self.said(), Span(start_s, end_s, name.strip())))
-        self.done.append("teach a span")
+        self.done.append(("teach a span", *self.done.pop()[1:]))
         return windows
 
     def tell(self, name: str, sentence: str) -> None:
         """An activity by a sentence."""
         self._teach(name.strip(), sentence, {"sentence": sentence})
-        self.done.append("teach")
 
     def _teach(self, name: str, one: Recording | str, said: dict[str, Any]) -> int:
         def shown(before: dict[str, Any], after: dict[str, Any], old: list[dict[str, Any]]) -> list[dict[str, Any]]:
             return [*old, examples.example(name, examples.share(before, after, name), **said)]
 
-        return self.desks.hub.change(self.profile, "teach", lambda model: model.teach(name, [one]), shown)[0]
+        return self.desks.hub.change(
+            self.profile, "teach", lambda model: model.teach(name, [one]), shown, self._taught
+        )[0]
+
+    def _taught(self, serial: int) -> None:
+        self.done.append(("teach", serial))
 
     def remove(self, id: str) -> None:
         """An example, as if it had never been shown."""
@@ -138,19 +149,17 @@ class Desk:
         def shown(before: dict[str, Any], after: dict[str, Any], old: list[dict[str, Any]]) -> list[dict[str, Any]]:
             return [e for e in old if e["id"] != id]
 
-        self.desks.hub.change(self.profile, "forget", how, shown)
-        self.done.append("teach")
+        self.desks.hub.change(self.profile, "forget", how, shown, self._taught)
 
     def forget(self, name: str) -> None:
         """An activity, with all its examples."""
-        self.desks.hub.change(self.profile, "forget", lambda model: model.forget(name))
-        self.done.append("teach")
+        self.desks.hub.change(self.profile, "forget", lambda model: model.forget(name), made=self._taught)
 
     # -------------------------------------------------------------------------------------------- label
     def label(self, name: str, start_s: float, end_s: float) -> None:
         """Say what is done in a span, whatever was said or recognised there."""
         self._keep(laid(self.said(), Span(start_s, end_s, name)))
-        self.done.append("label")
+        self.done.append(("label", 0))
 
     def change(self, old: Span, new: Span | None) -> None:
         """Rename or move a span (None: remove it). One that was recognised becomes a label, removed one of unknown, but
@@ -166,16 +175,23 @@ class Desk:
         else:
             rest = over([Span(old.start_s, old.end_s, UNKNOWN)], said)
             self._keep(laid(rest, new._replace(confidence=1.0)))
-        self.done.append("label")
+        self.done.append(("label", 0))
 
     def _keep(self, spans: Sequence[Span]) -> None:
         self.desks.labels.keep(self.opened.key, spans)
 
     def undo(self) -> str:
-        """Take the last step back, or, from before this page, the last label; what it was, '' where there is none."""
-        what = self.done.pop() if self.done else ""
+        """Take the last step back, or, from before this page, the last label; what it was, '' where there is none.
+
+        ``Refused`` for teaching after which somebody else taught the same profile: theirs stays.
+        """
+        what, serial = self.done.pop() if self.done else ("", 0)
         if what.startswith("teach"):
-            taken = self.desks.hub.undo(self.profile)
+            try:
+                taken = self.desks.hub.undo(self.profile, serial)
+            except Changed:
+                told = "Remove your example in the list of what is known; Undo goes on with the step before."
+                raise Refused(409, "changed", "somebody else has taught since: theirs stays", told) from None
             if what == "teach a span":
                 self.desks.labels.undo(self.opened.key)
             return "teaching" if taken else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -11,10 +12,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, TypeVar
 
 from kinjo.runtime import Model, ProfileError
 from kinjo.studio.examples import SHOWN
+from kinjo.studio.jobs import Job, Jobs
 from kinjo.studio.metrics import Metrics
 from kinjo.studio.problems import Refused
 from kinjo.studio.profiles import Changed, Profiles
@@ -27,6 +30,10 @@ MODELS = 64
 """Profiles that are held in memory."""
 INDICES = 4
 """Corpora that are held open to be searched."""
+RESULTS = 16
+"""Other outcomes of long work that are kept: maps, and recordings recognised to be judged."""
+LONG = 2
+"""Threads for long work, beside those for requests."""
 WAITING = 32
 """Requests that may wait for each worker."""
 BUSY = "the service has all the work that it can hold"
@@ -51,8 +58,10 @@ class Hub:
         self.closing = False
         self.streams: set[Any] = set()
         self._known: OrderedDict[str, tuple[int, Model]] = OrderedDict()
-        self._indices: OrderedDict[Path, Any] = OrderedDict()
-        self._lock, self._teaching, self._indexing = threading.Lock(), threading.Lock(), threading.Lock()
+        self._long = ThreadPoolExecutor(LONG, thread_name_prefix="kinjo-long")
+        self.indices, self.results = Jobs(self._long, INDICES), Jobs(self._long, RESULTS)
+        self._scratch: list[Path] = []
+        self._lock, self._teaching = threading.Lock(), threading.Lock()
         self._pending = 0
 
     # -------------------------------------------------------------------------------------------- the model
@@ -98,8 +107,29 @@ class Hub:
         if not future.cancelled():
             future.exception()  # of one to which nobody listens any more
 
+    async def wait(self, job: Job[T]) -> T:
+        """An index, once it is made. ``Refused`` where it takes too long for a request; it goes on."""
+        self.indices.keep(job)
+        try:
+            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(job.future)), self.settings.request_s)
+        except TimeoutError:
+            if job.future.done():
+                raise  # its own
+            detail = f"it takes longer than {self.settings.request_s:g} s"
+            raise Refused(408, "timeout", detail, "It goes on: ask again later.") from None
+
+    def scratch(self, kind: str) -> Path:
+        """A new folder for what is forgotten when the service stops."""
+        self._scratch.append(Path(mkdtemp(prefix=f"kinjo-{kind}-")))
+        return self._scratch[-1]
+
     def close(self) -> None:
         """Wait for what is computed, and close the database."""
+        self.indices.close()
+        self.results.close()
+        self._long.shutdown(wait=True, cancel_futures=True)
+        for folder in self._scratch:
+            shutil.rmtree(folder, ignore_errors=True)
         self.pool.shutdown(wait=True, cancel_futures=True)
         self._scores.shutdown(wait=True, cancel_futures=True)
         self.profiles.close()
@@ -110,11 +140,13 @@ class Hub:
         return self._current(profile)[1]
 
     def change(
-        self, profile: str, what: str, how: Callable[[Model], T], shown: Shown = lambda before, after, old: old
-    ) -> tuple[T, Model]:
+        self, profile: str, what: str, how: Callable[[Model], T], shown: Shown = lambda before, after, old: old,
+        made: Callable[[int], Any] = lambda serial: None,
+    ) -> tuple[T, Model]:  # fmt: skip
         """Teach a profile or have it forget: what ``how`` gives, and the model after. It is on the disk then.
 
         ``shown``: from the profile before and after, and the examples that were listed, those that are now.
+        ``made``: told the serial number of the state that it made.
         """
         with self._teaching:
             while True:
@@ -125,8 +157,9 @@ class Hub:
                 listed = [one for one in shown(before, after, self.shown(profile)) if one["name"] in after["names"]]
                 body, start = json.dumps({**after, SHOWN: listed}), json.dumps(before)
                 with suppress(Changed):  # by another process: once more
-                    made = self.profiles.add(profile, body, model=self.base.id, start=start, after=serial)
-                    self._remember(profile, made.serial, model)
+                    new = self.profiles.add(profile, body, model=self.base.id, start=start, after=serial)
+                    self._remember(profile, new.serial, model)
+                    made(new.serial)
                     self.metrics.taught.labels(what).inc()
                     return given, model
 
@@ -135,10 +168,12 @@ class Hub:
         state = self.profiles.state(profile)
         return [] if state is None else list(json.loads(state.body).get(SHOWN, []))
 
-    def undo(self, profile: str) -> bool:
-        """Take back the last change of a profile; whether there was one."""
+    def undo(self, profile: str, serial: int | None = None) -> bool:
+        """Take back the last change of a profile; whether there was one. With ``serial`` that change alone: ``Changed``
+        where another came after it.
+        """
         self._current(profile)  # of this model
-        done = self.profiles.undo(profile)
+        done = self.profiles.undo(profile, serial)
         if done:
             self.metrics.taught.labels("undo").inc()
         return done
@@ -167,14 +202,3 @@ class Hub:
             self._known.move_to_end(profile)
             while len(self._known) > MODELS:
                 self._known.popitem(last=False)
-
-    # -------------------------------------------------------------------------------------------- search
-    def index(self, corpus: Path, make: Callable[[Path], Any]) -> Any:
-        """The index of a corpus, made by ``make`` where it is not held."""
-        with self._indexing:
-            if corpus not in self._indices:
-                self._indices[corpus] = make(corpus)
-                while len(self._indices) > INDICES:
-                    self._indices.popitem(last=False)
-            self._indices.move_to_end(corpus)
-            return self._indices[corpus]

@@ -17,10 +17,12 @@ class Lanes(Element, component="web/lanes.js", esm={"kinjo-draw": "web/draw"}):
     (how), ``next``, ``remove``, ``undo``.
     """
 
-    def __init__(self, recording: str) -> None:
+    def __init__(self, recording: str, begin: tuple[float, float, bool] | None = None) -> None:
+        """``begin``: a span to look at first, in seconds, and whether it is played."""
         super().__init__()
         self._props["recording"] = recording
-        self.show((), (), "recognised: not yet")
+        self._props["begin"] = begin and list(begin)
+        self.show((), (), "not yet")
 
     def show(self, said: Sequence[Span], found: Sequence[Span], why: str = "") -> None:
         """New spans; ``why``: what is written where nothing was recognised."""
@@ -30,6 +32,10 @@ class Lanes(Element, component="web/lanes.js", esm={"kinjo-draw": "web/draw"}):
         }
         self._props["spans"] = {**rows, "why": why}
         self.update()
+
+    async def now(self) -> float:
+        """Where the playhead stands, in seconds."""
+        return float(await self.run_method("now"))
 
     def goto(self, span: Span, lane: str) -> None:
         """Look at a span and pick it."""

@@ -8,6 +8,7 @@ from typing import Any
 from nicegui import ui
 
 from kinjo.studio.desk import Desk
+from kinjo.studio.finding import Example, about
 from kinjo.studio.labels import Spans, unsure
 from kinjo.studio.lanes import Lanes
 from kinjo.studio.parts import button, clock, heading, icon
@@ -21,20 +22,25 @@ Attempt = Callable[[Callable[[], Any]], Awaitable[Any]]
 class Look:
     """``attempt`` does work in a thread and says what went wrong, ``problem`` puts an error into words."""
 
-    def __init__(self, desk: Desk, attempt: Attempt, problem: Callable[[Exception], str]) -> None:
-        self.desk, self.attempt, self.problem = desk, attempt, problem
+    def __init__(
+        self, desk: Desk, attempt: Attempt, problem: Callable[[Exception], str],
+        begin: tuple[float, float, bool] | None = None,
+    ) -> None:  # fmt: skip
+        """``begin``: a span to look at first, and whether it is played."""
+        self.desk, self.attempt, self.problem, self.begin = desk, attempt, problem, begin
         self.chosen: tuple[float, float] | None = None
         self.picked: tuple[str, Span] | None = None
         self.said: Spans = ()
         self.found: Spans = ()
         self.enters, self.recognised = "teach", False
+        self.beside: list[Callable[[], None]] = []  # further cards
 
     # -------------------------------------------------------------------------------------------- what is on it
     def build(self) -> None:
         """All of it; the lists are filled by ``start``."""
         with ui.element("main").classes("kj-page kj-look"):
             with ui.element("section").classes("kj-card").props('aria-label="Timeline"'):
-                self.lanes = Lanes(self.desk.opened.id)
+                self.lanes = Lanes(self.desk.opened.id, self.begin)
                 self.lanes.on("drawn", self.recognise)
                 self.lanes.on("choose", self._choose)
                 self.lanes.on("shift", self._shift)
@@ -44,6 +50,8 @@ class Look:
                 self.lanes.on("undo", self._undo)
             with ui.element("aside").classes("kj-side"):
                 self._naming()
+                for build in self.beside:
+                    build()
                 self.next = self._card("Least sure first")
                 self.activities = self._card("What it knows")
                 self._export()
@@ -91,7 +99,7 @@ class Look:
         """Labels at once; what is recognised comes once the signals are drawn."""
         self.said = await self.attempt(self.desk.said) or ()
         if not self.recognised:
-            self.lanes.show(self.said, (), "recognised: at work ...")
+            self.lanes.show(self.said, (), "at work ...")
 
     async def recognise(self) -> None:
         """Anew, by what is known now; and all lists."""
@@ -101,14 +109,14 @@ class Look:
             self.found = await self.desk.desks.hub.work(self.desk.found)
             self.telling.set_visibility(self.desk.words())
         except Exception as error:
-            self.found, why = (), f"not recognised: {self.problem(error)}"
+            self.found, why = (), f"nothing: {self.problem(error)}"
             self.teaches.set_enabled(False)
         await self.show(why)
 
     async def show(self, why: str = "") -> None:
         """Spans and lists as they are now."""
         self.said = await self.attempt(self.desk.said) or ()
-        self.lanes.show(self.said, self.found, why[:120] or "recognised: nothing")
+        self.lanes.show(self.said, self.found, why[:120] or "nothing")
         known = ()
         shown: list[dict[str, Any]] = []
         if not why:
@@ -150,6 +158,13 @@ class Look:
         with ui.element("div").classes("kj-item").style("padding-left: 14px"):
             ui.label(said).classes("kj-soft")
             icon("delete", f"Remove this example of {one['name']}", lambda: self._drop(one["id"]))
+
+    async def example(self) -> Example:
+        """The span that is chosen, or as much around the playhead as the model looks at."""
+        if self.chosen is not None and self.chosen[0] < self.chosen[1]:
+            return Example(self.desk.opened, *self.chosen)
+        at = await self.lanes.now()
+        return Example(self.desk.opened, *about(self.desk.desks.hub, self.desk.opened, at))
 
     # -------------------------------------------------------------------------------------------- what people do
     def _choose(self, event: Any) -> None:

@@ -1,9 +1,10 @@
-"""The pages of ``kinjo studio``: open a recording, and look at it. ``mount`` puts them on the app of the service."""
+"""The pages of ``kinjo studio``: open a recording, look at it, and find others. ``mount`` puts them on the app."""
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,16 +13,22 @@ from typing import Any, TypeVar
 from fastapi import FastAPI
 from nicegui import core, ui
 from nicegui.events import UploadEventArguments
+from starlette.responses import RedirectResponse
 
-from kinjo.studio import asking, files, opened
+from kinjo.studio import asking, files, finding, opened, previews
 from kinjo.studio.desk import Desk, Desks
 from kinjo.studio.look import Look
+from kinjo.studio.map_page import Map
 from kinjo.studio.metrics import log
 from kinjo.studio.opened import Opened
-from kinjo.studio.parts import button, heading, icon, plain
+from kinjo.studio.parts import DROP, button, heading, icon, plain
 from kinjo.studio.problems import Refused, refusal_of
+from kinjo.studio.results_page import Results
+from kinjo.studio.search_page import Near, Search
 from kinjo.studio.views import add
 
+NAV = (("Open", "/"), ("Search", "/search"), ("Map", "/map"), ("Results", "/results"))
+"""Links on every page."""
 T = TypeVar("T")
 WEB = Path(__file__).with_name("web")
 INTRO = (
@@ -33,20 +40,19 @@ INTRO = (
 def mount(app: FastAPI) -> None:
     """Pages and what they fetch, on an app that ``create_app`` made. Once in a process: NiceGUI has one app."""
     core.app.state.desks = add(app)
+    app.include_router(previews.router)
     ui.page("/", title="kinjo")(index)
     ui.page("/look/{id}", title="kinjo")(look)
+    ui.page("/moment/{id}", title="kinjo", response_timeout=60.0)(moment)
+    ui.page("/search", title="kinjo: search")(search)
+    ui.page("/map", title="kinjo: map")(map_)
+    ui.page("/results", title="kinjo: results")(results)
+    core.app.config.quasar_config["loadingBar"] = {"skipHijack": True}  # it has no name that could be read out
     ui.run_with(
         app, dark=None, tailwind=False, show_welcome_message=False, title="kinjo", favicon=ICON, language="en-US"
     )
 
 
-DROP = """
-<div class="row no-wrap items-center q-pa-sm q-gutter-sm">
-  <q-btn type="button" icon="add" flat dense round aria-label="Choose a file" @click="props.pickFiles" />
-  <span style="display: none"><q-uploader-add-trigger /></span>
-  <span>Drop a file here, or press +</span>
-  <q-spinner v-if="props.isUploading" aria-label="It is being sent" />
-</div>"""
 ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0b57a4"/>'
     '<path d="M4 18h5l3-9 5 16 4-11 2 4h5" fill="none" stroke="#fff" stroke-width="2.6"/></svg>'
@@ -58,14 +64,16 @@ def desks() -> Desks:
     return core.app.state.desks
 
 
-def frame(title: str, *, home: bool = True) -> None:
+def frame(title: str) -> None:
     """What is on every page: its head, its looks, and a way between light and dark."""
     ui.add_css(WEB / "studio.css")
     ui.colors(primary="#0b57a4", negative="#b3261e", positive="#1b6e3c", warning="#8a5a00", info="#0b57a4")
     dark = ui.dark_mode(None)
     with ui.header().classes("kj-head"):
-        if home:
-            ui.link("kinjo", "/").props('title="Open another recording"')
+        here = ui.context.client.page.path
+        with ui.element("nav").props('aria-label="Pages"'):
+            for name, path in NAV:
+                ui.link(name, path).props('aria-current="page"' if path == here else "")
         ui.html(tag="h1", content="", sanitize=False).props("id=kj-title").classes("kj-title")
         icon("contrast", "Dark or light", lambda: _turn(dark))
     ui.run_javascript(f"document.getElementById('kj-title').textContent = {json.dumps(title)}")
@@ -102,7 +110,7 @@ def problem(error: Exception) -> str:
 # ------------------------------------------------------------------------------------------------ open
 def index() -> None:
     """What can be opened."""
-    frame("kinjo studio", home=False)
+    frame("kinjo studio")
     root = desks().hub.settings.data
     with ui.element("main").classes("kj-page"):
         with ui.element("section").classes("kj-card"):
@@ -252,17 +260,68 @@ async def _confirmed(title: str, asked: list[asking.Question]) -> dict[str, Any]
 
 
 # ------------------------------------------------------------------------------------------------ look
-def look(id: str) -> None:
-    """A recording on one axis of time."""
+def look(id: str, from_s: float = 0.0, to_s: float = 0.0, play: bool = False) -> None:
+    """A recording on one axis of time; from a span of it, where one is named."""
     try:
         found = desks().shelf.get(id)
     except Refused:
-        frame("Not open any more")
-        with ui.element("main").classes("kj-page"), ui.element("section").classes("kj-card"):
-            ui.label("This recording is not open any more. What was taught and labelled is kept.")
-            ui.link("Open it again", "/")
+        gone("This recording is not open any more. What was taught and labelled is kept.", "Open it again", "/")
         return
     frame(found.title)
-    page = Look(Desk(desks(), found), attempt, problem)
+    begin = (from_s, to_s, play) if math.isfinite(from_s + to_s) and from_s < to_s else None
+    page = Look(Desk(desks(), found), attempt, problem, begin)
+    page.beside.append(Near(desks(), attempt, problem, page.example).build)
+    page.build()
+    ui.timer(0.01, page.start, once=True)
+
+
+def gone(said: str, way: str, path: str) -> None:
+    """A page of what is not there any more, and where to go."""
+    frame("Not open any more")
+    with ui.element("main").classes("kj-page"), ui.element("section").classes("kj-card"):
+        ui.label(said)
+        ui.link(way, path)
+
+
+# ------------------------------------------------------------------------------------------------ find
+async def moment(id: str) -> RedirectResponse | None:
+    """The way to a moment that was found, in the timeline of its recording."""
+    try:
+        place = desks().places.get(id)
+        found = await desks().hub.work(lambda: finding.opened_at(desks().hub, place))
+    except Exception as error:
+        gone(problem(error), "Search again", "/search")
+        return None
+    desks().shelf.put(found)
+    return RedirectResponse(f"/look/{found.id}?from_s={place.start_s:.3f}&to_s={place.end_s:.3f}", 303)
+
+
+def search(words: str = "", like: str = "", from_s: float = 0.0, to_s: float = 0.0) -> None:
+    """Find moments, by words or by a span of what is open."""
+    example = None
+    if like:
+        try:
+            example = finding.Example(desks().shelf.get(like), from_s, to_s)
+        except Refused:
+            gone("The recording that asks is not open any more.", "Open it again", "/")
+            return
+    frame("Find moments")
+    page = Search(desks(), attempt, problem, words=words, like=example)
+    page.build()
+    ui.timer(0.01, page.start, once=True)
+
+
+def map_() -> None:
+    """The joint space on a plane."""
+    frame("The joint space")
+    page = Map(desks(), attempt, problem)
+    page.build()
+    ui.timer(0.01, page.start, once=True)
+
+
+def results() -> None:
+    """What protocols measured, and models judged."""
+    frame("What was measured")
+    page = Results(desks(), attempt, problem)
     page.build()
     ui.timer(0.01, page.start, once=True)

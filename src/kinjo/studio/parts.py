@@ -7,6 +7,15 @@ from typing import Any
 
 from nicegui import ui
 
+DROP = """
+<div class="row no-wrap items-center q-pa-sm q-gutter-sm">
+  <q-btn type="button" icon="add" flat dense round aria-label="Choose a file" @click="props.pickFiles" />
+  <span style="display: none"><q-uploader-add-trigger /></span>
+  <span>Drop a file here, or press +</span>
+  <q-spinner v-if="props.isUploading" aria-label="It is being sent" />
+</div>"""
+"""The header of what files are dropped on: Quasar's own has no names that are read out."""
+
 
 def heading(text: str) -> None:
     """Of a card."""

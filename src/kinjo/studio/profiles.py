@@ -60,12 +60,14 @@ class Profiles:
             keep_last(db, "states", "profile", profile, STEPS + 1)
         return State(serial, model, body)
 
-    def undo(self, profile: str) -> bool:
-        """Back to the state before; whether there was one."""
+    def undo(self, profile: str, serial: int | None = None) -> bool:
+        """Back to the state before; whether there was one. ``Changed`` where the state is not that of ``serial``."""
         with self._db.changed() as db:
             rows = db.execute(
                 "SELECT serial FROM states WHERE profile = ? ORDER BY serial DESC LIMIT 2", (profile,)
             ).fetchall()
+            if serial is not None and (not rows or rows[0][0] != serial):
+                raise Changed
             if len(rows) < 2:
                 return False
             db.execute("DELETE FROM states WHERE serial = ?", rows[0])

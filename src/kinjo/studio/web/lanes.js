@@ -1,25 +1,14 @@
 // The timeline: lanes on one axis of time, drawn on a canvas. Plain Vue and canvas: nothing is built, nothing fetched
 // from elsewhere. Signals come as numbers for each pixel (see views.py), so a day costs as much as a minute.
-import { lanesOf, drawLanes, drawStage, clockOf } from "kinjo-draw";
+import { lanesOf, drawLanes, drawStage, clockOf, unpacked } from "kinjo-draw";
 
 const STRIP = 16; // frames in a picture
 const KEYS =
   "Space plays, arrows step, plus and minus zoom, Home and End go to the ends, I and O mark a span, T names it to " +
   "teach, L to label, N goes to the least sure span, brackets to the neighbouring span, Delete removes, U takes back.";
 
-function unpacked(buffer) {
-  const size = new DataView(buffer).getUint32(0, true);
-  const parts = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, size)));
-  let at = 4 + size;
-  for (const part of parts) {
-    part.values = new Float32Array(buffer, at, part.count);
-    at += 4 * part.count;
-  }
-  return parts;
-}
-
 export default {
-  props: { recording: String, spans: Object },
+  props: { recording: String, spans: Object, begin: Array },
   template: `
   <div class="kj-timeline" ref="root">
     <div class="kj-stage" v-show="facts && (facts.videos.length || facts.poses.length)">
@@ -100,7 +89,18 @@ export default {
       this.fit();
       await this.$nextTick();
       this.refresh();
+      if (this.begin) this.show(...this.begin);
     },
+    show(from, to, play) {
+      // a span that a link names: chosen, its beginning looked at, and played
+      const { from_s, to_s } = this.facts, start = Math.min(Math.max(from, from_s), to_s), end = Math.min(Math.max(to, start), to_s);
+      const room = (end - start) * 0.75 + 0.5;
+      this.look(start - room, end + room);
+      this.seek(start);
+      if (end > start) this.choose([start, end]);
+      if (play && !this.playing) this.toggle();
+    },
+    now() { return this.at; }, // asked by the page
     refresh() {
       if (!this.facts) return;
       this.lanes = lanesOf(this.facts);

@@ -1,10 +1,21 @@
 // How lanes, video and skeleton are drawn. Pure functions of a canvas and what is to be seen.
 const FONT = "12px system-ui, sans-serif";
-const LOOKS = {
+export const LOOKS = {
   false: { back: "#ffffff", line: "#d5dbe1", text: "#1c2733", soft: "#526070", cursor: "#c2185b", chosen: "rgba(25,118,210,0.18)", edge: "#1565c0" },
   true: { back: "#10171e", line: "#2b3742", text: "#e6edf3", soft: "#9fb0c0", cursor: "#ff6090", chosen: "rgba(100,181,246,0.22)", edge: "#90caf9" },
 };
-const CHANNELS = { false: ["#0b63b0", "#b54708", "#1b7a3d", "#7b3fb0"], true: ["#64b5f6", "#ffb74d", "#81c784", "#ce93d8"] };
+export const CHANNELS = { false: ["#0b63b0", "#b54708", "#1b7a3d", "#7b3fb0"], true: ["#64b5f6", "#ffb74d", "#81c784", "#ce93d8"] };
+
+export function unpacked(buffer) {
+  const size = new DataView(buffer).getUint32(0, true);
+  const parts = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, size)));
+  let at = 4 + size;
+  for (const part of parts) {
+    part.values = new Float32Array(buffer, at, part.count);
+    at += 4 * part.count;
+  }
+  return parts;
+}
 
 export function hue(label) {
   let sum = 7;
@@ -17,8 +28,10 @@ export function clockOf(seconds) {
   return h ? `${h}:${String(m).padStart(2, "0")}:${rest}` : `${m}:${rest}`;
 }
 
+const NAMED = 54, NAME = 15; // a lane of spans, and the line in it that says what it is
+
 export function lanesOf(facts) {
-  const lanes = [{ kind: "ruler", height: 24 }, { kind: "said", height: 40, name: "labels" }, { kind: "found", height: 40, name: "recognised" }];
+  const lanes = [{ kind: "ruler", height: 24 }, { kind: "said", height: NAMED, name: "Labels" }, { kind: "found", height: NAMED, name: "Recognised" }];
   for (const facts_ of facts.lanes) lanes.push({ kind: "signal", height: 96, facts: facts_ });
   let top = 0;
   for (const lane of lanes) { lane.top = top; top += lane.height; lane.bottom = top; }
@@ -81,7 +94,10 @@ function ruler(pen, state, look, width, height, x) {
 
 function spansOf(pen, lane, state, look, width, x) {
   const all = state.spans[lane.kind];
-  const top = lane.top + 3, height = lane.height - 7;
+  const top = lane.top + NAME + 2, height = lane.height - NAME - 6;
+  pen.fillStyle = look.text;
+  pen.textBaseline = "middle";
+  pen.fillText(lane.name, 6, lane.top + NAME / 2 + 2);
   for (const [start, end, label, confidence, count] of all) {
     const a = x(start), b = x(end);
     if (b < 0 || a > width) continue;
@@ -111,7 +127,7 @@ function spansOf(pen, lane, state, look, width, x) {
   }
   if (!all.length) {
     pen.fillStyle = look.soft;
-    pen.fillText(lane.kind === "said" ? "labels: none yet" : state.spans.why || "recognised: nothing", 6, lane.top + lane.height / 2);
+    pen.fillText(lane.kind === "said" ? "none yet" : state.spans.why || "nothing", 6, top + height / 2);
   }
 }
 
@@ -167,7 +183,7 @@ function signal(pen, lane, state, look, width) {
   pen.restore();
 }
 
-function bins(pen, part, channel, width, scale, shift, y) {
+export function bins(pen, part, channel, width, scale, shift, y) {
   const many = part.count / part.channels / 2;
   let drawn = false, last = 0;
   for (let k = 0; k < many; k++) {
@@ -221,7 +237,7 @@ export function drawStage(canvas, pictures, pose, dark) {
   }
 }
 
-function skeleton(pen, pose, [x0, y0, x1, y1], left, wide, high, look) {
+export function skeleton(pen, pose, [x0, y0, x1, y1], left, wide, high, look) {
   const scale = Math.min(wide / (x1 - x0), high / (y1 - y0)) * 0.94;
   const at = (joint) => [
     left + wide / 2 + (pose.joints[joint * 2] - (x0 + x1) / 2) * scale,
