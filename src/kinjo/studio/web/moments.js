@@ -37,11 +37,13 @@ export default {
     async all() {
       // one after the other: a list of pictures must not keep the workers from all else
       const mine = (this.round = (this.round || 0) + 1);
+      delete this.$el.dataset.drawn;
       for (const m of this.moments || []) {
         if (mine !== this.round) return;
         if (!this.got.has(m.id)) this.got.set(m.id, await this.fetched(m));
         this.draw(m, 0);
       }
+      this.$el.dataset.drawn = "";
     },
     async fetched(m) {
       try {
