@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -52,6 +52,7 @@ class Hub:
         self.streams: set[Any] = set()
         self._known: OrderedDict[str, tuple[int, Model]] = OrderedDict()
         self._indices: OrderedDict[Path, Any] = OrderedDict()
+        self._changes: Counter[str] = Counter()
         self._lock, self._teaching, self._indexing = threading.Lock(), threading.Lock(), threading.Lock()
         self._pending = 0
 
@@ -127,8 +128,13 @@ class Hub:
                 with suppress(Changed):  # by another process: once more
                     made = self.profiles.add(profile, body, model=self.base.id, start=start, after=serial)
                     self._remember(profile, made.serial, model)
+                    self._changes[profile] += 1
                     self.metrics.taught.labels(what).inc()
                     return given, model
+
+    def changes(self, profile: str) -> int:
+        """How often a profile was changed here: another number, and running streams ask for the model anew."""
+        return self._changes[profile]
 
     def shown(self, profile: str) -> list[dict[str, Any]]:
         """The examples that a profile was shown on pages; see ``examples``."""
@@ -140,6 +146,7 @@ class Hub:
         self._current(profile)  # of this model
         done = self.profiles.undo(profile)
         if done:
+            self._changes[profile] += 1
             self.metrics.taught.labels("undo").inc()
         return done
 
