@@ -70,6 +70,33 @@ def seen(recording: Recording) -> Recording:
     return Recording(recording.id, streams, recording.segments)
 
 
+def taught(hub: Hub, profile: str, name: str, one: Recording | str, said: dict[str, Any]) -> tuple[int, str]:
+    """Teach a profile by an example, which is listed; windows that were learnt, and the example's id."""
+    made: list[dict[str, Any]] = []
+
+    def shown(before: dict[str, Any], after: dict[str, Any], old: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        made[:] = [examples.example(name, examples.share(before, after, name), **said)]
+        return [*old, *made]
+
+    windows = hub.change(profile, "teach", lambda model: model.teach(name, [one]), shown)[0]
+    return windows, str(made[0]["id"])
+
+
+def removed(hub: Hub, profile: str, id: str) -> None:
+    """Take an example out of a profile, as if it had never been shown. ``ValueError`` for one that is gone."""
+    one = next((e for e in hub.shown(profile) if e["id"] == id), None)
+    if one is None:
+        raise ValueError("this example is gone already")
+
+    def how(model: Model) -> None:
+        model.know(json.dumps(examples.without(model.profile(), one)))
+
+    def shown(before: dict[str, Any], after: dict[str, Any], old: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [e for e in old if e["id"] != id]
+
+    hub.change(profile, "forget", how, shown)
+
+
 @dataclass
 class Desk:
     """One person with one recording. Every method may take its time; ``done`` is what can be taken back, in order."""
@@ -121,24 +148,11 @@ class Desk:
         self.done.append("teach")
 
     def _teach(self, name: str, one: Recording | str, said: dict[str, Any]) -> int:
-        def shown(before: dict[str, Any], after: dict[str, Any], old: list[dict[str, Any]]) -> list[dict[str, Any]]:
-            return [*old, examples.example(name, examples.share(before, after, name), **said)]
-
-        return self.desks.hub.change(self.profile, "teach", lambda model: model.teach(name, [one]), shown)[0]
+        return taught(self.desks.hub, self.profile, name, one, said)[0]
 
     def remove(self, id: str) -> None:
         """An example, as if it had never been shown."""
-        one = next((e for e in self.shown() if e["id"] == id), None)
-        if one is None:
-            raise ValueError("this example is gone already")
-
-        def how(model: Model) -> None:
-            model.know(json.dumps(examples.without(model.profile(), one)))
-
-        def shown(before: dict[str, Any], after: dict[str, Any], old: list[dict[str, Any]]) -> list[dict[str, Any]]:
-            return [e for e in old if e["id"] != id]
-
-        self.desks.hub.change(self.profile, "forget", how, shown)
+        removed(self.desks.hub, self.profile, id)
         self.done.append("teach")
 
     def forget(self, name: str) -> None:

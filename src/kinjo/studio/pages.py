@@ -12,9 +12,11 @@ from typing import Any, TypeVar
 from fastapi import FastAPI
 from nicegui import core, ui
 from nicegui.events import UploadEventArguments
+from starlette.responses import RedirectResponse, Response
 
-from kinjo.studio import asking, files, opened
+from kinjo.studio import asking, files, opened, pairs, passes, phone
 from kinjo.studio.desk import Desk, Desks
+from kinjo.studio.live_page import Live
 from kinjo.studio.look import Look
 from kinjo.studio.metrics import log
 from kinjo.studio.opened import Opened
@@ -33,8 +35,11 @@ INTRO = (
 def mount(app: FastAPI) -> None:
     """Pages and what they fetch, on an app that ``create_app`` made. Once in a process: NiceGUI has one app."""
     core.app.state.desks = add(app)
+    core.app.state.pairs = phone.add(app)
     ui.page("/", title="kinjo")(index)
     ui.page("/look/{id}", title="kinjo")(look)
+    ui.page("/live", title="kinjo")(live)
+    ui.page("/live/{id}", title="kinjo")(pair)
     ui.run_with(
         app, dark=None, tailwind=False, show_welcome_message=False, title="kinjo", favicon=ICON, language="en-US"
     )
@@ -67,6 +72,7 @@ def frame(title: str, *, home: bool = True) -> None:
         if home:
             ui.link("kinjo", "/").props('title="Open another recording"')
         ui.html(tag="h1", content="", sanitize=False).props("id=kj-title").classes("kj-title")
+        ui.link("Live", "/live")
         icon("contrast", "Dark or light", lambda: _turn(dark))
     ui.run_javascript(f"document.getElementById('kj-title').textContent = {json.dumps(title)}")
 
@@ -266,3 +272,18 @@ def look(id: str) -> None:
     page = Look(Desk(desks(), found), attempt, problem)
     page.build()
     ui.timer(0.01, page.start, once=True)
+
+
+# ------------------------------------------------------------------------------------------------ live
+def live() -> Response:
+    """To a page of one's own: its id is in the address, so that it and its phone find one another again."""
+    return RedirectResponse(f"/live/{pairs.made_id()}")
+
+
+def pair(id: str) -> Response | None:
+    """A phone, and what it does now."""
+    if passes.page_of(f"/phone/{id}") is None:
+        return RedirectResponse("/live")
+    frame("Live")
+    Live(core.app.state.pairs.get(id), desks().hub, problem).build()
+    return None
