@@ -107,8 +107,7 @@ class Live:
         with ui.element("section").classes("kj-card"):
             heading("The phone")
             self.place = ui.select({}, label="Where it is worn", on_change=self._placed)
-            self.unknown = ui.label("").classes("kj-soft")
-            self.unknown.set_visibility(False)
+            self.unknown = ui.label("Loading the model ...").classes("kj-soft")
             found = ways(self.settings)
             if found and self.settings.certificate is not None:
                 self._code(found)
@@ -151,9 +150,9 @@ class Live:
     async def _places(self) -> None:
         try:
             await self.pair.placed()
+            self.unknown.set_visibility(False)
         except Exception as error:
             self.unknown.set_text(f"Nothing is recognised: {self.problem(error)}")
-            self.unknown.set_visibility(True)
 
     async def _placed(self) -> None:
         if self.place.value and self.place.value != self.pair.place:

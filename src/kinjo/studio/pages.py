@@ -40,6 +40,7 @@ def mount(app: FastAPI) -> None:
     ui.page("/look/{id}", title="kinjo")(look)
     ui.page("/live", title="kinjo")(live)
     ui.page("/live/{id}", title="kinjo")(pair)
+    core.app.config.quasar_config["loadingBar"]["skipHijack"] = True  # it has no name for those who cannot see it
     ui.run_with(
         app, dark=None, tailwind=False, show_welcome_message=False, title="kinjo", favicon=ICON, language="en-US"
     )

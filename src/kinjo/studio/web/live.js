@@ -1,7 +1,7 @@
 // What a phone does now: label, confidence, repetitions, latency, and its signal of the last seconds. Vue, as NiceGUI brings it.
 const SECONDS = 10, COLOURS = [["#0b57a4", "#a84300", "#1b6e3c"], ["#90caf9", "#ffb68a", "#8fd6a7"]];
 const STATES = {
-  away: "No phone is connected. Scan the code with one, or open its address there.",
+  away: "No phone is connected: 'The phone' says how.",
   there: "The phone is connected: press Start on it.",
   starts: "The phone waits for its sensors ...",
   streams: "The phone streams.",
@@ -113,7 +113,8 @@ export default {
         const rows = this.signal[name];
         let low = Infinity, high = -Infinity;
         for (const one of rows) for (let k = 1; k < one.length; k += 1) { low = Math.min(low, one[k]); high = Math.max(high, one[k]); }
-        const room = Math.max((high - low) * 0.1, 0.5), y = (v) => each * (row + (high + room - v) / (high - low + 2 * room));
+        const room = Math.max((high - low) * 0.05, 0.5), top = each * row + 20, space = each - 20;
+        const y = (v) => top + (space * (high + room - v)) / (high - low + 2 * room);
         const x = (t) => width * (1 - (this.newest - t) / SECONDS);
         for (let k = 1; k <= 3; k += 1) {
           pen.strokeStyle = colours[k - 1];
@@ -124,7 +125,7 @@ export default {
         }
         pen.fillStyle = style.getPropertyValue("--kj-soft");
         pen.font = "12px system-ui, sans-serif";
-        pen.fillText(name, 8, each * row + 16);
+        pen.fillText(name, 8, each * row + 15); // above the lines
       });
     },
   },
