@@ -5,8 +5,9 @@ BIN := .venv/bin
 DATA ?=
 OUT ?= demo
 ARGS ?=
+AXE := 4.14.1
 # Benchmarks in the order of `make bench`: the quick ones first.
-BENCHES := cli_help mask_speed corpus_windows fewshot_speed fuzz_readers fuzz_motion fuzz_build build_speed build_resume build_corpus sim_physics sim_utd gym_speed stream_mismatches fuzz_serve serve_clients studio_speed reps_gym recognize_day contract_mismatches runtime_speed runtime_install export_int8 newuser search_gym teach_gym teach_utd sync_clocks losses_error ddp_gradients demo_seconds peak_memory reconstruction utd_oneshot utd_ablation utd_reference mujo_train_speed mujo_motionsense mujo_utd mujo_gym mujo_strategies base_zeroshot base_oneshot base_fewshot base_placement base_utd base_ablation base_speed base_people test_minutes
+BENCHES := cli_help mask_speed corpus_windows fewshot_speed fuzz_readers fuzz_motion fuzz_build build_speed build_resume build_corpus sim_physics sim_utd gym_speed stream_mismatches fuzz_serve serve_clients studio_speed studio_live reps_gym recognize_day contract_mismatches runtime_speed runtime_install export_int8 newuser search_gym teach_gym teach_utd sync_clocks losses_error ddp_gradients demo_seconds peak_memory reconstruction utd_oneshot utd_ablation utd_reference mujo_train_speed mujo_motionsense mujo_utd mujo_gym mujo_strategies base_zeroshot base_oneshot base_fewshot base_placement base_utd base_ablation base_speed base_people test_minutes
 
 # uv does not read pip's settings. Empty is fine; with local wheels it finds the CPU build of torch in them.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
@@ -14,7 +15,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo base test test-ray lint format bench pictures docs labels pins clean
+.PHONY: help install demo base axe test test-ray lint format bench pictures docs labels pins clean
 
 help:  ## list the targets
 	@grep -E '^[a-z%-]+:.*##' Makefile | sed -E 's/^([a-z%-]+):.*## */\1\t/' | expand -t 14
@@ -45,6 +46,12 @@ test: .venv/.with-dev  ## run the tests (KINJO_DATA=folder: with the real-data t
 
 test-ray: .venv/.with-dev .venv/.with-ray  ## test builds on a local Ray of two workers
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m ray tests/builder/test_cluster.py $(ARGS)
+
+axe: .bench/axe/package/axe.min.js  ## fetch axe-core, which looks for what shuts people out of the studio (needs npm)
+
+.bench/axe/package/axe.min.js:
+	mkdir -p .bench/axe
+	cd .bench/axe && npm pack --silent axe-core@$(AXE) && tar -xzf axe-core-$(AXE).tgz
 
 lint: .venv/.with-dev  ## style, types and the floors
 	$(BIN)/ruff check

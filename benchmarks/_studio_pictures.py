@@ -5,6 +5,7 @@ Somebody in the simulated gym, filmed, with a watch; a small model that learnt t
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from _tools import ROOT
 sys.path.insert(0, str(ROOT / "tests"))
 sys.path.insert(0, str(ROOT / "tests" / "studio"))
 from _browser import Visit, browser  # pyright: ignore[reportMissingImports]
+from _phone import Phone, motion  # pyright: ignore[reportMissingImports]
 from _service import Process  # pyright: ignore[reportMissingImports]
 
 import _small_model as small  # pyright: ignore[reportMissingImports]
@@ -33,6 +35,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     "phone-light": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light", "is_mobile": True},
     "phone-dark": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "is_mobile": True},
 }
+TOKEN = "of-the-pictures-alone"
 LARGEST = 150_000
 """Bytes of a picture."""
 
@@ -50,6 +53,11 @@ def main() -> None:
             pictures(Visit(chrome, f"{studio.url}/", **how), name, data, teach=k == 0)
     with browser() as chrome:
         finds.all_of(chrome, WORK, OUT, LOOKS)
+    os.environ["XDG_DATA_HOME"] = str(WORK / "certificate")
+    words = (WORK / "small.safetensors", "--no-open", "--lan", "--token", TOKEN, "--profiles", WORK / "live.sqlite")
+    with browser() as chrome, Process(WORK, *words, verb="studio", https=True) as studio:
+        for name, how in LOOKS.items():
+            live(Visit(chrome, f"{studio.url}/", ignore_https_errors=True, **how), name)
     for path in sorted(OUT.glob("studio-*.png")):
         with Image.open(path) as picture:
             small_one = picture.convert("RGB").quantize(200, dither=Image.Dither.NONE)
@@ -72,7 +80,7 @@ def made(folder: Path) -> Path:
 
 
 def pictures(visit: Visit, name: str, data: Path, *, teach: bool) -> None:
-    """The three pages in one look; ``teach`` somebody first."""
+    """The pages of recordings in one look; ``teach`` somebody first."""
     page, whole = visit.page, {"full_page": "phone" in name}
     page.goto(visit.url)
     page.get_by_text("The model knows").wait_for()
@@ -89,6 +97,19 @@ def pictures(visit: Visit, name: str, data: Path, *, teach: bool) -> None:
         taught(visit)
     page.wait_for_timeout(8000)  # until what was said is gone
     page.screenshot(path=OUT / f"studio-look-{name}.png", **whole)
+    visit.context.close()
+
+
+def live(visit: Visit, name: str) -> None:
+    """The Live page and its phone, in the middle of a set."""
+    visit.page.goto(f"{visit.url}?token={TOKEN}")
+    one, whole = Phone.beside(visit), {"full_page": "phone" in name}
+    one.start(motion("squat", 30.0))
+    one.shows("squat")
+    visit.page.wait_for_timeout(9000)
+    both = ((visit.page, "live"), (one.page, "phone"))
+    for page, which in both[: 2 if "phone" in name else 1]:  # its page is for phones
+        page.screenshot(path=OUT / f"studio-{which}-{name}.png", **whole)
     visit.context.close()
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from _chunks import ACC, LATE_S, PLAN, RHYTHMS, WAIT_S, chunked, data, live, offline, score
 from kinjo import tape
 from kinjo.excerpt import Slot, excerpt
-from kinjo.live import Batch, Plan, Windows, recognize
+from kinjo.live import Batch, Live, Plan, Windows, recognize
 from kinjo.recording import Contract, ContractError, Recording, Stream
 from kinjo.repetitions import Rhythm
 
@@ -81,6 +81,32 @@ def test_what_has_a_rhythm_is_counted():
         assert [span.repetitions for span in found] == [count]
         found = found.rethreshold(enter=0.4)  # of scores alone nothing is counted
         assert [span.repetitions for span in found] == [None]
+
+
+def test_what_is_open_is_counted_so_far_and_goes_on_when_more_is_known():
+    x = 9.8 * np.sin(2 * np.pi * np.arange(4000)[:, None] / 100 / 0.8 + [0, 1, 2]).astype(np.float32)
+    known = ("rest", "stir")
+
+    def always(batch: Batch) -> np.ndarray:
+        return np.tile([float(name == "stir") for name in known], (len(batch["acc"]), 1))
+
+    core = Live(PLAN, {"a": ACC}, always, known, wait_s=np.inf, rhythms={"stir": Rhythm(0.8)})
+    assert core.so_far is None
+    assert core.push("a", x[:1650]) == []
+    assert core.so_far is not None
+    assert (core.so_far.end_s, core.so_far.repetitions) == (16.0, 20)
+    assert core.so_far == core.so_far
+    known = ("stir", "new", "rest")
+    core.know(known, {"stir": Rhythm(1.6, per_period=0.5)})
+    assert core.push("a", x[1650:3250]) == []
+    assert core.so_far is not None
+    assert (core.so_far.start_s, core.so_far.repetitions) == (0.0, 20)
+    assert [s[:3] for s in core.finish()] == [(0.0, pytest.approx(32.5, abs=0.6), "stir")]
+    bare = Live(PLAN, {"a": ACC}, always, known, wait_s=np.inf)
+    bare.push("a", x[:1650])
+    bare.know(known, {"stir": Rhythm(0.8)})
+    bare.push("a", x[1650:])
+    assert [span.repetitions for span in bare.finish()] == [None]  # it began before anything was counted
 
 
 def test_the_tape_is_bounded(monkeypatch: pytest.MonkeyPatch):

@@ -150,6 +150,20 @@ def test_a_live_smoother_holds_little_and_is_in_time() -> None:
     assert max(now - span.end_s for now, span in said) < 2.0 + 0.5 + 0.3  # the shortest duration and half the smoothing
 
 
+def test_labels_may_change_while_a_span_is_open():
+    smoother = Smoother(LABELS)
+    spans = [s for k in range(3) for s in smoother.push(k, k + 1, [0.1, 0.8, 0.1])]
+    smoother.relabel(("walk", "hop", "sit"))
+    spans += [s for k in range(3, 5) for s in smoother.push(k, k + 1, [0.8, 0.1, 0.1])]
+    assert smoother.current is not None
+    assert (smoother.current.start_s, smoother.current.label) == (0.0, "walk")
+    spans += smoother.push(5, 6, [0.0, 0.9, 0.1])
+    smoother.relabel(("sit", "walk"))
+    spans += [*smoother.push(6, 7, [0.1, 0.8]), *smoother.finish()]
+    assert [s[:3] for s in spans] == [(0.0, 5.0, "walk"), (5.0, 6.0, UNKNOWN), (6.0, 7.0, "walk")]
+    assert spans[0].confidence == pytest.approx(0.8)
+
+
 @pytest.mark.parametrize(
     ("call", "word"),
     [

@@ -23,7 +23,7 @@ from kinjo.excerpt import Slot, excerpt
 from kinjo.recording import Contract, ContractError, Recording, Stream
 from kinjo.repetitions import Rhythm
 from kinjo.tape import Tape
-from kinjo.timeline import Scores, Smoother, Span, Timeline
+from kinjo.timeline import Scores, Smoother, Span, Timeline, moved
 
 Batch = Mapping[str, NDArray[Any]]
 """Slot key -> values (windows, samples, axes) in the slot's units; ``key.missing`` -> bool (windows, samples)."""
@@ -392,6 +392,31 @@ class Live:
     def current(self) -> Span | None:
         """The span that is open now; it may still be changed."""
         return self._smoother.current
+
+    @property
+    def so_far(self) -> Span | None:
+        """``current``, to the end of the last window where that is of the same label, and counted so far."""
+        span = self.current
+        if span is None or self._tape is None or self._last is None:
+            return span
+        stop, end, row, window = self._last
+        if self.labels[int(np.argmax(row))] != span.label or end <= stop + TAP_S:
+            return self._tape.counted(span)
+        return self._tape.so_far(span._replace(end_s=end), stop, end, end - self.plan.length_s, window)
+
+    def know(self, labels: Sequence[str], rhythms: Mapping[str, Rhythm]) -> None:
+        """Other ``labels`` in the scores that come, and other ``rhythms``. What is open goes on, but for a label that
+        is gone; what was not counted is counted from here on.
+        """
+        if self._last is not None:
+            stop, end, row, window = self._last
+            self._last = (stop, end, moved(row, self.labels, labels), window)
+        self._smoother.relabel(labels)
+        self.labels, self.rhythms = tuple(labels), rhythms
+        if self._tape is not None:
+            self._tape.rhythms = dict(rhythms)
+        elif rhythms:
+            self._tape = Tape(self.plan.slots, self.plan.length_s, rhythms)
 
     def _spans(self, ready: Iterator[tuple[NDArray[np.float64], dict[str, NDArray[Any]]]]) -> list[Span]:
         return [span for times, batch in ready for span in self.take(times, batch, self.score(batch))]

@@ -80,6 +80,12 @@ class Session:
         assert self.live is not None
         self._spans += self.live.take(*ready, scores)
 
+    def know(self, model: Model) -> None:
+        """The same model, which knows other activities now: the scores that are taken from here on are of these."""
+        assert self.live is not None
+        self.model = model
+        self.live.know(model.labels, model.rhythms)
+
     def say(self) -> Iterator[Event]:
         """What has happened since it was asked last."""
         spans, self._spans = self._spans, []

@@ -71,6 +71,16 @@ class Tape:
         values, rate_hz = self.cut(span.start_s, span.end_s)
         return span._replace(repetitions=repetitions(values, rate_hz, rhythm=rhythm).count if values.size else None)
 
+    def so_far(
+        self, span: Span, begin_s: float, stop_s: float, start_s: float, window: Mapping[str, NDArray[Any]]
+    ) -> Span:
+        """``counted`` as if a part (see ``add``) had been added; nothing is."""
+        self.add(begin_s, stop_s, start_s, window)
+        try:
+            return self.counted(span)
+        finally:
+            self._parts.pop()
+
     def cut(self, start_s: float, end_s: float) -> tuple[NDArray[np.float64], float]:
         """Channels (n, c) of ``[start_s, end_s)`` on one clock, and its rate; what is missing is bridged."""
         parts = list(takewhile(lambda part: part.stop_s > start_s, reversed(self._parts)))  # a span closes soon

@@ -111,6 +111,16 @@ class Smoother:
         self._cursor = -np.inf
         return spans
 
+    def relabel(self, labels: Sequence[str]) -> None:
+        """Other labels from now on, told by their names. What is open of one that is gone is unknown."""
+        old, self.labels = self.labels, _vocabulary(labels)
+        self._active = [(end, moved(values, old, self.labels)) for end, values in self._active]
+        self._cells = [(start, end, moved(values, old, self.labels)) for start, end, values in self._cells]
+        for run in self._held:
+            name = old[run.label] if run.label >= 0 else None
+            run.label = self.labels.index(name) if name in self.labels else -1
+            run.mass = moved(run.mass, old, self.labels)
+
     @property
     def current(self) -> Span | None:
         """The span that is open now, as far as it is decided: for a live display. It may still be changed."""
@@ -205,6 +215,12 @@ class Smoother:
         seconds = run.end - run.start
         confidence = run.mass[run.label] / seconds if run.label >= 0 else min(max(1 - run.best / seconds, 0.0), 1.0)
         return Span(run.start, run.end, self.labels[run.label] if run.label >= 0 else UNKNOWN, float(confidence))
+
+
+def moved(scores: NDArray[np.floating[Any]], old: Sequence[str], new: Sequence[str]) -> NDArray[np.float64]:
+    """Scores (..., labels) of the labels ``old`` as those of ``new``, by name; 0 for one that was not there."""
+    at = [old.index(name) if name in old else len(old) for name in new]
+    return np.append(scores, np.zeros((*scores.shape[:-1], 1)), -1)[..., at].astype(np.float64)
 
 
 @dataclass(frozen=True)

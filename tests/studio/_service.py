@@ -63,7 +63,9 @@ def frames(seconds: float = 12.0, samples: int = 5, seed: int = 0) -> Iterator[s
 class Process:
     """``kinjo serve``, or ``kinjo studio``, with some words."""
 
-    def __init__(self, folder: Path, *words: object, host: str = "127.0.0.1", verb: str = "serve") -> None:
+    def __init__(
+        self, folder: Path, *words: object, host: str = "127.0.0.1", verb: str = "serve", https: bool = False
+    ) -> None:
         self.verb = verb
         self.log = (folder / "serve.log").open("ab")
         self.file = folder / "serve.log"
@@ -72,7 +74,8 @@ class Process:
         environment.pop("KINJO_TOKEN", None)
         line = [*KINJO, verb, *map(str, words), "--host", host, "--port", str(port := free_port())]
         self.process = subprocess.Popen(line, stderr=self.log, stdout=self.log, env=environment, cwd=folder)
-        self.url, self.stream = f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/v1/stream"
+        s = "s" if https else ""
+        self.url, self.stream = f"http{s}://127.0.0.1:{port}", f"ws{s}://127.0.0.1:{port}/v1/stream"
         self.port = port
         self._wait()
 
@@ -87,7 +90,7 @@ class Process:
             assert self.process.poll() is None, self.said
             assert time.monotonic() < until, self.said
             time.sleep(0.05)
-        assert httpx.get(f"{self.url}/healthz", timeout=30).status_code == 200
+        assert httpx.get(f"{self.url}/healthz", timeout=30, verify=False).status_code == 200
 
     def end(self, signal: int) -> int:
         """Send a signal; the exit code."""

@@ -2,12 +2,12 @@
 
 import csv
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from _axe import HOW, axe, serious
 from _browser import Visit, browser, folder
 from _service import Process
 
@@ -195,29 +195,8 @@ def test_beyond_loopback_nothing_is_shown_without_the_token(chrome: object, quic
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_serious_is_found_by_axe(chrome: object, studio: Process, data: Path, scheme: str):
-    axe = os.environ.get("KINJO_AXE", "")
-    if not axe:
-        pytest.skip("no axe-core: npm pack axe-core, unpack it, and name its axe.min.js in KINJO_AXE")
-    visit = Visit(chrome, f"{studio.url}/", color_scheme=scheme)
-    found: dict[str, list[str]] = {}
-
-    def look(name: str) -> None:
-        visit.page.wait_for_timeout(600)  # what moves has to come to rest
-        visit.page.evaluate(Path(axe).read_text(encoding="utf-8"))
-        told = visit.page.evaluate("axe.run()")
-        found[name] = [
-            f"{v['id']}: {node['html'][:120]}"
-            for v in told["violations"] if v["impact"] in ("serious", "critical") for node in v["nodes"]
-        ]  # fmt: skip
-
-    visit.page.goto(visit.url)
-    visit.page.get_by_text("The model knows").wait_for()
-    look("open")
-    visit.open_watch(data / "watch.csv")
-    look("contract")
-    visit.say_placement("right_wrist")
-    visit.seen()
-    look("look")
-    visit.context.close()
-    faults = [f"{name}: {fault}" for name, some in found.items() for fault in some]
+    script = axe()
+    if script is None:
+        pytest.skip(HOW)
+    faults = serious(chrome, studio, data, scheme, script)
     assert faults == [], "\n".join(faults)

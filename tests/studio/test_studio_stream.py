@@ -65,6 +65,51 @@ def test_a_stream_is_answered_as_a_pipe_is(quick_model: Recognizer):
     assert all(before <= e["received_s"] <= time.time() for e in told)
 
 
+def test_what_is_taught_counts_in_streams_that_run(quick_model: Recognizer):
+    messages = list(frames(24.0))
+    with served(quick_model) as client, client.websocket_connect(STREAM) as socket:
+        socket.send_text(hello(windows=True, counts=True, hop_s=0.5))
+        told: Told = []
+
+        def say(some: list[str], until_s: float) -> None:
+            for message in some:
+                socket.send_text(message)
+            while not [e for e in told if e["event"] == "window" and e["end_s"] >= until_s]:
+                told.extend(map(json.loads, socket.receive_text().splitlines()))
+
+        say(messages[:50], 9.0)
+        client.post("/v1/teach", json={"name": "wave", "table": quick.columns(), **PLACED})
+        say(messages[50:90], 17.0)
+        client.post("/v1/undo")
+        client.post("/v1/teach?profile=other", json={"name": "other", "table": quick.columns(), **PLACED})
+        say(messages[90:-1], 23.0)
+        socket.send_text(messages[-1])
+        told += read(socket)[0]
+    windows = [(e["end_s"], e["label"] == "wave") for e in told if e["event"] == "window"]
+    assert {taught for end, taught in windows if end < 9.2} == {False}
+    assert [taught for end, taught in windows if 9.2 < end < 17.2] == [True] * 16
+    assert {taught for end, taught in windows if end > 17.2} == {False}
+    assert np.diff([end for end, _ in windows]) == pytest.approx(0.5)
+    spans = [(e["start_s"], e["end_s"]) for e in told if e["event"] == "span"]
+    assert [end for _, end in spans[:-1]] == [start for start, _ in spans[1:]]  # nothing twice, nothing left out
+    assert [e["repetitions"] for e in told if e["event"] == "count" and e["label"] == "wave"][-1] is not None
+    assert not [e for e in told if e.get("label") == "other"]
+
+
+def test_a_stream_of_a_profile_that_knows_nothing_any_more_is_closed(quick_model: Recognizer):
+    messages = list(frames(12.0))
+    with served(quick_model) as client, client.websocket_connect(STREAM) as socket:
+        socket.send_text(hello(windows=True))
+        socket.send_text(messages[0])
+        for name in quick_model.labels:
+            client.delete(f"/v1/activities/{name}")
+        for message in messages[1:]:
+            socket.send_text(message)
+        _, code, reason = read(socket)
+    assert code == 1008
+    assert "no activity any more" in reason
+
+
 def test_many_clients_at_once_are_answered_as_alone(quick_model: Recognizer):
     with served(quick_model, batch_s=0.02) as client:
         alone = [talk(client, [hello(windows=True), *frames(12.0, seed=k)])[0] for k in range(4)]

@@ -18,6 +18,15 @@ def studio(
     data: Annotated[Path | None, typer.Option(help="Folder whose recordings and corpora can be opened.")] = None,
     host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0: at all addresses, with a token.")]
     = "127.0.0.1",
+    lan: Annotated[
+        bool, typer.Option("--lan", help="For phones of this network: at all addresses, over HTTPS, with a token.")
+    ] = False,
+    https: Annotated[
+        bool, typer.Option("--https", help="Over HTTPS; the certificate is made on the first run.")
+    ] = False,
+    certificate: Annotated[
+        Path | None, typer.Option(help="Over HTTPS with this certificate: a PEM file of it and its key.")
+    ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen at.")] = 8080,
     token: Annotated[
         str | None, typer.Option(envvar="KINJO_TOKEN", help="What visitors have to know; made where it is needed.")
@@ -33,13 +42,20 @@ def studio(
 ) -> None:  # fmt: skip
     """Look at recordings in a browser: all streams on one axis of time, recognised, taught and labelled there."""
     from kinjo.studio.app import create_app
+    from kinjo.studio.certificate import fingerprint, kept, names
+    from kinjo.studio.live_page import ways
     from kinjo.studio.pages import mount
     from kinjo.studio.serve import serve as run
-    from kinjo.studio.settings import Settings, made_token
+    from kinjo.studio.settings import Settings, is_loopback, made_token
 
+    if lan and is_loopback(host):
+        host = "0.0.0.0"
+    if certificate is None and (lan or https):
+        certificate = kept(names(host))
+    known = None if certificate is None else fingerprint(certificate)
     settings = Settings(
         model, host, port, data, profiles, token or None, tuple(allow_host or ()), max_upload_mb, rate=200.0,
-        request_s=600.0, pages=True,
+        request_s=600.0, pages=True, certificate=certificate,
     )  # fmt: skip
     if settings.token is None and not settings.loopback:
         settings = replace(settings, token=made_token())
@@ -50,10 +66,12 @@ def studio(
         way = "" if settings.token is None else f"/?token={settings.token}"
         name = f"[{host}]" if ":" in host else host
         local = "localhost" if host in ("0.0.0.0", "::") else name
-        say(f"kinjo studio at http://{name}:{port}{way}")
+        say(f"kinjo studio at {next(iter(ways(settings)), f'{settings.scheme}://{name}:{port}')}{way}")
+        if known is not None:
+            say(f"Browsers warn of its certificate, which is this machine's own. SHA-256: {known}")
         if show:
             import webbrowser
 
-            webbrowser.open(f"http://{local}:{port}{way}")
+            webbrowser.open(f"{settings.scheme}://{local}:{port}{way}")
 
     run(app, settings, started=started)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,8 @@ from kinjo.timeline import UNKNOWN, Span
 
 KEPT = 32
 """Results that are remembered."""
+Made = Callable[[int], Any]
+"""Told the serial number of the state of a profile that a change made."""
 
 
 class Desks:
@@ -72,6 +74,35 @@ def seen(recording: Recording) -> Recording:
     """Without video, which no model reads here."""
     streams = {n: s for n, s in recording.streams.items() if s.contract.modality != "video" and s.length}
     return Recording(recording.id, streams, recording.segments)
+
+
+def taught(
+    hub: Hub, profile: str, name: str, one: Recording | str, said: dict[str, Any], made: Made = lambda serial: None
+) -> tuple[int, str]:
+    """Teach a profile by an example, which is listed; windows that were learnt, and the example's id."""
+    new: list[dict[str, Any]] = []
+
+    def shown(before: dict[str, Any], after: dict[str, Any], old: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        new[:] = [examples.example(name, examples.share(before, after, name), **said)]
+        return [*old, *new]
+
+    windows = hub.change(profile, "teach", lambda model: model.teach(name, [one]), shown, made)[0]
+    return windows, str(new[0]["id"])
+
+
+def removed(hub: Hub, profile: str, id: str, made: Made = lambda serial: None) -> None:
+    """Take an example out of a profile, as if it had never been shown. ``ValueError`` for one that is gone."""
+    one = next((e for e in hub.shown(profile) if e["id"] == id), None)
+    if one is None:
+        raise ValueError("this example is gone already")
+
+    def how(model: Model) -> None:
+        model.know(json.dumps(examples.without(model.profile(), one)))
+
+    def shown(before: dict[str, Any], after: dict[str, Any], old: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [e for e in old if e["id"] != id]
+
+    hub.change(profile, "forget", how, shown, made)
 
 
 @dataclass
@@ -127,29 +158,14 @@ class Desk:
         self._teach(name.strip(), sentence, {"sentence": sentence})
 
     def _teach(self, name: str, one: Recording | str, said: dict[str, Any]) -> int:
-        def shown(before: dict[str, Any], after: dict[str, Any], old: list[dict[str, Any]]) -> list[dict[str, Any]]:
-            return [*old, examples.example(name, examples.share(before, after, name), **said)]
-
-        return self.desks.hub.change(
-            self.profile, "teach", lambda model: model.teach(name, [one]), shown, self._taught
-        )[0]
+        return taught(self.desks.hub, self.profile, name, one, said, self._taught)[0]
 
     def _taught(self, serial: int) -> None:
         self.done.append(("teach", serial))
 
     def remove(self, id: str) -> None:
         """An example, as if it had never been shown."""
-        one = next((e for e in self.shown() if e["id"] == id), None)
-        if one is None:
-            raise ValueError("this example is gone already")
-
-        def how(model: Model) -> None:
-            model.know(json.dumps(examples.without(model.profile(), one)))
-
-        def shown(before: dict[str, Any], after: dict[str, Any], old: list[dict[str, Any]]) -> list[dict[str, Any]]:
-            return [e for e in old if e["id"] != id]
-
-        self.desks.hub.change(self.profile, "forget", how, shown, self._taught)
+        removed(self.desks.hub, self.profile, id, self._taught)
 
     def forget(self, name: str) -> None:
         """An activity, with all its examples."""

@@ -19,6 +19,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from kinjo.studio import passes
 from kinjo.studio.hub import Hub
 from kinjo.studio.metrics import METHODS, log
 from kinjo.studio.problems import Refused, answer
@@ -71,7 +72,7 @@ class Guard:
             return foreign(headers, settings)
         if any(same(given, settings.token) for given in tokens(scope, headers)):
             return None
-        if settings.pages and by_cookie(headers, settings.token):
+        if settings.pages and (by_cookie(headers, settings.token) or by_pass(scope, headers, settings.token)):
             return None
         hint = "Send the header 'Authorization: Bearer TOKEN'; a WebSocket may end its address in ?token=TOKEN."
         return Refused(401, "token", "a token is needed", hint, headers={"WWW-Authenticate": "Bearer"})
@@ -83,13 +84,18 @@ class Guard:
         if not (settings.pages and settings.token and asked):
             return None
         query = parse_qsl(scope.get("query_string", b"").decode("latin-1"), max_num_fields=50)
-        rest = [(name, value) for name, value in query if name != "token"]
+        rest = [(name, value) for name, value in query if name not in ("token", "pass")]
         if len(rest) == len(query):
             return None
         path = "/" + scope["path"].lstrip("/")  # never another host
         entry = RedirectResponse(path + (f"?{urlencode(rest)}" if rest else ""), 303)
         secure = scope.get("scheme") == "https"
-        entry.set_cookie(COOKIE, cookie_of(settings.token), httponly=True, samesite="strict", secure=secure)
+        how: dict[str, Any] = {"httponly": True, "samesite": "strict", "secure": secure}
+        if any(same(given, settings.token) for given in tokens(scope, headers)):
+            entry.set_cookie(COOKIE, cookie_of(settings.token), **how)
+        elif (pair := passes.page_of(scope["path"])) is not None and pass_in(scope, settings.token, pair):
+            kept = passes.made(settings.token, pair, "cookie", seconds=passes.COOKIE_S)
+            entry.set_cookie(passes.COOKIE, kept, int(passes.COOKIE_S), path=f"/phone/{pair}", **how)
         entry.headers["Referrer-Policy"] = "no-referrer"
         return entry
 
@@ -188,11 +194,16 @@ def tokens(scope: Scope, headers: Headers) -> list[str]:
     """Those that a request brings: in its header, or in its address (``?token=``)."""
     kind, _, given = headers.get("authorization", "").partition(" ")
     found = [given.strip()] if kind.lower() == "bearer" else []
+    return found + _asked(scope, "token")
+
+
+def _asked(scope: Scope, name: str) -> list[str]:
+    """What an address says of something."""
     query = scope.get("query_string", b"").decode("latin-1")
     try:
-        return found + parse_qs(query, max_num_fields=50).get("token", [])
+        return parse_qs(query, max_num_fields=50).get(name, [])
     except ValueError:
-        return found
+        return []
 
 
 def cookie_of(token: str) -> str:
@@ -202,11 +213,29 @@ def cookie_of(token: str) -> str:
 
 def by_cookie(headers: Headers, token: str) -> bool:
     """Whether a browser brings the cookie, and no page from elsewhere has it do so (another port is elsewhere)."""
-    origin = headers.get("origin")
-    if origin is not None and urlsplit_netloc(origin) != headers.get("host", "").lower():
+    return _own(headers) and same(cookie_parser(headers.get("cookie", "")).get(COOKIE, ""), cookie_of(token))
+
+
+def by_pass(scope: Scope, headers: Headers, token: str) -> bool:
+    """Whether a phone brings its pass, or the cookie for it, to what these open."""
+    pair = passes.pair_of(scope["path"])
+    if pair is None or not _own(headers):
         return False
-    kept = cookie_parser(headers.get("cookie", ""))
-    return same(kept.get(COOKIE, ""), cookie_of(token))
+    kept = cookie_parser(headers.get("cookie", "")).get(passes.COOKIE, "")
+    return passes.good(kept, token, pair, "cookie") or pass_in(scope, token, pair)
+
+
+def pass_in(scope: Scope, token: str, pair: str) -> bool:
+    """Whether the address of a phone's page brings a pass."""
+    if scope["type"] != "http" or scope["method"] != "GET" or passes.page_of(scope["path"]) != pair:
+        return False
+    return any(passes.good(given, token, pair) for given in _asked(scope, "pass"))
+
+
+def _own(headers: Headers) -> bool:
+    """Whether it is no page from elsewhere that calls."""
+    origin = headers.get("origin")
+    return origin is None or urlsplit_netloc(origin) == headers.get("host", "").lower()
 
 
 def same(given: str, token: str) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import shutil
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -61,6 +61,7 @@ class Hub:
         self._long = ThreadPoolExecutor(LONG, thread_name_prefix="kinjo-long")
         self.indices, self.results = Jobs(self._long, INDICES), Jobs(self._long, RESULTS)
         self._scratch: list[Path] = []
+        self._changes: Counter[str] = Counter()
         self._lock, self._teaching = threading.Lock(), threading.Lock()
         self._pending = 0
 
@@ -159,9 +160,14 @@ class Hub:
                 with suppress(Changed):  # by another process: once more
                     new = self.profiles.add(profile, body, model=self.base.id, start=start, after=serial)
                     self._remember(profile, new.serial, model)
+                    self._changes[profile] += 1
                     made(new.serial)
                     self.metrics.taught.labels(what).inc()
                     return given, model
+
+    def changes(self, profile: str) -> int:
+        """How often a profile was changed here: another number, and running streams ask for the model anew."""
+        return self._changes[profile]
 
     def shown(self, profile: str) -> list[dict[str, Any]]:
         """The examples that a profile was shown on pages; see ``examples``."""
@@ -175,6 +181,7 @@ class Hub:
         self._current(profile)  # of this model
         done = self.profiles.undo(profile, serial)
         if done:
+            self._changes[profile] += 1
             self.metrics.taught.labels("undo").inc()
         return done
 

@@ -13,10 +13,11 @@ from typing import Any, TypeVar
 from fastapi import FastAPI
 from nicegui import core, ui
 from nicegui.events import UploadEventArguments
-from starlette.responses import RedirectResponse
+from starlette.responses import RedirectResponse, Response
 
-from kinjo.studio import asking, files, finding, opened, previews
+from kinjo.studio import asking, files, finding, opened, pairs, passes, phone, previews
 from kinjo.studio.desk import Desk, Desks
+from kinjo.studio.live_page import Live
 from kinjo.studio.look import Look
 from kinjo.studio.map_page import Map
 from kinjo.studio.metrics import log
@@ -27,7 +28,7 @@ from kinjo.studio.results_page import Results
 from kinjo.studio.search_page import Near, Search
 from kinjo.studio.views import add
 
-NAV = (("Open", "/"), ("Search", "/search"), ("Map", "/map"), ("Results", "/results"))
+NAV = (("Open", "/"), ("Search", "/search"), ("Map", "/map"), ("Live", "/live"), ("Results", "/results"))
 """Links on every page."""
 T = TypeVar("T")
 WEB = Path(__file__).with_name("web")
@@ -40,6 +41,7 @@ INTRO = (
 def mount(app: FastAPI) -> None:
     """Pages and what they fetch, on an app that ``create_app`` made. Once in a process: NiceGUI has one app."""
     core.app.state.desks = add(app)
+    core.app.state.pairs = phone.add(app)
     app.include_router(previews.router)
     ui.page("/", title="kinjo")(index)
     ui.page("/look/{id}", title="kinjo")(look)
@@ -47,6 +49,8 @@ def mount(app: FastAPI) -> None:
     ui.page("/search", title="kinjo: search")(search)
     ui.page("/map", title="kinjo: map")(map_)
     ui.page("/results", title="kinjo: results")(results)
+    ui.page("/live", title="kinjo: live")(live)
+    ui.page("/live/{id}", title="kinjo: live")(pair)
     core.app.config.quasar_config["loadingBar"] = {"skipHijack": True}  # it has no name that could be read out
     ui.run_with(
         app, dark=None, tailwind=False, show_welcome_message=False, title="kinjo", favicon=ICON, language="en-US"
@@ -325,3 +329,18 @@ def results() -> None:
     page = Results(desks(), attempt, problem)
     page.build()
     ui.timer(0.01, page.start, once=True)
+
+
+# ------------------------------------------------------------------------------------------------ live
+def live() -> Response:
+    """To a page of one's own: its id is in the address, so that it and its phone find one another again."""
+    return RedirectResponse(f"/live/{pairs.made_id()}")
+
+
+def pair(id: str) -> Response | None:
+    """A phone, and what it does now."""
+    if passes.page_of(f"/phone/{id}") is None:
+        return RedirectResponse("/live")
+    frame("Live")
+    Live(core.app.state.pairs.get(id), desks().hub, problem).build()
+    return None

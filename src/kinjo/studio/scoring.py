@@ -56,6 +56,9 @@ class Scorer:
                     else:
                         future.set_result(vectors)
                 self._count(sum(map(_windows, batches)))
+        except asyncio.CancelledError:  # the loop ends: nobody waits any more
+            self._due.clear()
+            raise
         finally:
             self._runs = None
             if self._due:

@@ -74,8 +74,8 @@ def serve(app: FastAPI, settings: Settings, *, started: Callable[[], Any] = lamb
     config = uvicorn.Config(
         app, host=settings.host, port=settings.port, http=Impatient, ws=Firm, ws_max_size=LONGEST,
         ws_per_message_deflate=False, h11_max_incomplete_event_size=HEADER_BYTES, log_config=None, access_log=False,
-        proxy_headers=False, server_header=False, timeout_keep_alive=10, timeout_graceful_shutdown=int(STOP_S),
-        lifespan="on",
+        ssl_certfile=settings.certificate, proxy_headers=False, server_header=False, timeout_keep_alive=10,
+        timeout_graceful_shutdown=int(STOP_S), lifespan="on",
     )  # fmt: skip
     asyncio.run(_serve(uvicorn.Server(config), app, started))
 

@@ -13,7 +13,8 @@ class Settings:
     """``model``: a checkpoint or an exported ``.onnx`` (None: kinjo-base). ``data``: the folder whose files may be
     asked for (None: none). ``profiles``: the database of what was taught (None: kept in memory).
 
-    ``pages``: people look at it too, so a browser may keep the token's cookie.
+    ``pages``: people look at it too, so a browser may keep the token's cookie. ``certificate``: a PEM file of one and
+    its key, to serve over HTTPS (None: over HTTP).
 
     ``token``: without it nobody is served (None: everybody is, which is for loopback alone). ``hosts``: further names
     under which a loopback service may be called. ``rate``: requests a second of one client, over ten seconds (0: any);
@@ -38,6 +39,7 @@ class Settings:
     send_s: float = 5.0
     batch_s: float = 0.004
     pages: bool = False
+    certificate: Path | None = None
 
     def __post_init__(self) -> None:
         if self.token is not None and len(self.token) < 8:
@@ -46,6 +48,11 @@ class Settings:
             raise ValueError(f"{self.data}: no such folder: name the one whose files may be asked for")
         if self.max_upload_mb <= 0 or self.rate < 0 or self.clients < 1 or self.workers < 1:
             raise ValueError("limits are positive numbers (a rate of 0: no limit)")
+
+    @property
+    def scheme(self) -> str:
+        """Of its addresses."""
+        return "http" if self.certificate is None else "https"
 
     @property
     def loopback(self) -> bool:

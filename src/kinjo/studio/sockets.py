@@ -1,8 +1,9 @@
 """Recognition while samples come, over WebSocket: the messages of ``kinjo stream``, a line or several in each.
 
-The first line says more than there: ``profile``, ``late_s``, ``wait_s``, and ``windows`` (true: an event for each
-window). Events tell ``received_s``, the server's clock (Unix time) when the message came that brought them. Once all
-streams have ended, the last events come, and the connection is closed.
+The first line says more than there: ``profile``, ``late_s``, ``wait_s``, ``hop_s`` (seconds from window to window),
+``windows`` (true: an event for each window) and ``counts`` (true: with each the open span, counted so far).
+Events tell ``received_s``, the server's clock (Unix time) when the message came that brought them. Once all streams
+have ended, the last events come, and the connection is closed. What the profile is taught meanwhile counts at once.
 
 A client is read no faster than it is served, so what it sends too fast stays in its own buffers. What is kept of it
 is bounded in time by ``late_s`` and ``wait_s``, and in samples by ``Settings.held``.
@@ -14,7 +15,8 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,7 @@ from kinjo.studio.hub import Hub
 from kinjo.studio.metrics import log
 from kinjo.studio.problems import refusal_of
 from kinjo.studio.profiles import DEFAULT, NAME
+from kinjo.timeline import Span
 
 LONGEST = 1 << 18
 """Bytes of a message."""
@@ -34,6 +37,8 @@ LINES = 256
 """Of a message: each may be answered by an error."""
 QUICK = 1 << 14
 """Characters of a message that is read where it came; longer ones go to a thread."""
+LONG_S = 60.0
+"""Of an open span that is counted where it is; longer ones take milliseconds."""
 RATES = (0.1, 10_000.0)
 GONE, POLICY, LARGE, FAULT, LATER = 1001, 1008, 1009, 1011, 1013
 
@@ -47,7 +52,9 @@ class Hello(BaseModel):
     profile: str = Field(DEFAULT, pattern=NAME)
     late_s: float = Field(0.5, ge=0, le=10)
     wait_s: float = Field(1.0, ge=0, le=10)
+    hop_s: float | None = Field(None, ge=0.25, le=60)
     windows: bool = False
+    counts: bool = False
 
 
 class Closed(Exception):
@@ -69,6 +76,7 @@ class Client:
         self.task = asyncio.current_task()
         self.listens = False
         self._line, self._left, self._at = 0, hub.settings.frames, time.monotonic()
+        self._changes = 0
 
     async def run(self) -> None:
         """Talk until one of the two has enough."""
@@ -127,14 +135,7 @@ class Client:
             if not line.strip():
                 continue
             try:
-                if self.hello is None:
-                    await self._greeted(line)
-                    continue
-                assert self.session is not None
-                if len(line) <= QUICK:
-                    due = list(self.session.hear(line))
-                else:
-                    due = await self.hub.work(lambda line=line: list(self.session.hear(line)))  # type: ignore[union-attr]
+                due = await self._due(line)
             except Exception as error:
                 refused = refusal_of(error) or (refusal_of(ValueError(str(error))) if _bad(error) else None)
                 if refused is None:
@@ -143,8 +144,19 @@ class Client:
                 continue
             async for event in self._scored(due, received):
                 yield event
-            for event in self.session.say():
+            for event in () if self.session is None else self.session.say():
                 yield event
+
+    async def _due(self, line: str) -> list[Ready]:
+        """The windows that a line completes."""
+        if self.hello is None:
+            await self._greeted(line)
+            return []
+        session = self.session
+        assert session is not None
+        if len(line) <= QUICK:
+            return list(session.hear(line))
+        return await self.hub.work(lambda: list(session.hear(line)))
 
     async def _greeted(self, line: str) -> None:
         try:
@@ -157,22 +169,48 @@ class Client:
             rate = contract.get("rate_hz")
             if not isinstance(rate, int | float) or not RATES[0] <= rate <= RATES[1]:
                 raise ValueError(f"{name}: rate_hz: a number from {RATES[0]:g} to {RATES[1]:g}, given {rate!r:.40}")
+        changes = self.hub.changes(hello.profile)
         model = await self.hub.work(lambda: self.hub.model(hello.profile))
-        session = Session(model, late_s=hello.late_s, wait_s=hello.wait_s)
+        plan = replace(model.plan, hop_s=min(hello.hop_s or model.plan.hop_s, model.plan.length_s))
+        session = Session(replace(model, plan=plan), late_s=hello.late_s, wait_s=hello.wait_s)
         list(session.hear(json.dumps({"streams": hello.streams})))
-        self.model, self.session, self.hello = model, session, hello
+        self.model, self.session, self.hello, self._changes = model, session, hello, changes
+
+    async def _renewed(self) -> Model:
+        """The model as its profile knows it now: what it is taught meanwhile counts from the next window on."""
+        assert self.hello is not None
+        assert self.session is not None
+        assert self.model is not None
+        changes = self.hub.changes(self.hello.profile)
+        if changes != self._changes:
+            model = await asyncio.to_thread(self.hub.model, self.hello.profile)
+            if not model.labels:
+                raise Closed(POLICY, "the profile knows no activity any more", "empty")
+            self._changes, self.model = changes, model
+            self.session.know(model)
+        return self.model
 
     async def _scored(self, due: list[Ready], received: float) -> AsyncIterator[Event]:
         """Have windows scored together with those of others; an event for each, where the client wants them."""
-        assert self.session is not None
-        assert self.model is not None
-        assert self.hello is not None
         for times, batch in due:
-            scores = self.model.classes.probabilities(await self.hub.scorer.embed(batch))
+            assert self.session is not None
+            assert self.hello is not None
+            vectors = await self.hub.scorer.embed(batch)
+            model = await self._renewed()
+            scores = model.classes.probabilities(vectors)
             self.session.take((times, batch), scores)
             self.hub.metrics.window_seconds.observe(time.perf_counter() - received)
-            for event in _windows(self.model, times, scores) if self.hello.windows else ():
+            for event in _windows(model, times, scores) if self.hello.windows else ():
                 yield event
+            if self.hello.counts and (span := await self._so_far()) is not None:
+                yield {"event": "count", **span._asdict()}
+
+    async def _so_far(self) -> Span | None:
+        """The open span, counted; a long one in a thread."""
+        live = self.session.live if self.session is not None else None
+        if live is None or live.current is None or live.current.end_s - live.current.start_s < LONG_S:
+            return live.so_far if live is not None else None
+        return await asyncio.to_thread(lambda: live.so_far)
 
     async def farewell(self) -> None:
         """The spans that were open, before the service leaves a client."""
@@ -209,9 +247,13 @@ def _bad(error: Exception) -> bool:
 
 async def stream(socket: WebSocket) -> None:
     """Recognise while samples come: see the page on ``kinjo serve``."""
-    hub: Hub = socket.app.state.hub
     await socket.accept()
-    client = Client(socket, hub)
+    await converse(socket, socket.app.state.hub, Client)
+
+
+async def converse(socket: Any, hub: Hub, make: Callable[[Any, Hub], Client]) -> None:
+    """With a client that ``make`` makes, on a socket that is open: until one of the two has enough."""
+    client = make(socket, hub)
     if len(hub.streams) >= hub.settings.clients:
         return await _close(client, Closed(LATER, f"{hub.settings.clients} clients are served already", "full"))
     hub.streams.add(client)
