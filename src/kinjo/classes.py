@@ -367,3 +367,9 @@ def _calibrated(space: Space, classes: Classes, name: str, x: Floats, names: NDA
 def _short(x: Floats) -> Floats:
     """To seven digits, so that what is kept as text is what is used."""
     return np.char.mod("%.7g", x).astype(np.float64)
+
+
+def moved(scores: NDArray[np.floating[Any]], old: Sequence[str], new: Sequence[str]) -> NDArray[np.float64]:
+    """Scores (..., labels) of the labels ``old`` as those of ``new``, by name; 0 for one that was not there."""
+    at = [old.index(name) if name in old else len(old) for name in new]
+    return np.append(scores, np.zeros((*scores.shape[:-1], 1)), -1)[..., at].astype(np.float64)

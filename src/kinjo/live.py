@@ -19,11 +19,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from kinjo import signal
 from kinjo.body import SKELETONS
+from kinjo.classes import moved
 from kinjo.excerpt import Slot, excerpt
 from kinjo.recording import Contract, ContractError, Recording, Stream
 from kinjo.repetitions import Rhythm
 from kinjo.tape import Tape
-from kinjo.timeline import Scores, Smoother, Span, Timeline, moved
+from kinjo.timeline import Scores, Smoother, Span, Timeline
 
 Batch = Mapping[str, NDArray[Any]]
 """Slot key -> values (windows, samples, axes) in the slot's units; ``key.missing`` -> bool (windows, samples)."""

@@ -22,6 +22,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kinjo.classes import moved
 from kinjo.recording import Segment
 from kinjo.timeline_plot import draw
 
@@ -215,12 +216,6 @@ class Smoother:
         seconds = run.end - run.start
         confidence = run.mass[run.label] / seconds if run.label >= 0 else min(max(1 - run.best / seconds, 0.0), 1.0)
         return Span(run.start, run.end, self.labels[run.label] if run.label >= 0 else UNKNOWN, float(confidence))
-
-
-def moved(scores: NDArray[np.floating[Any]], old: Sequence[str], new: Sequence[str]) -> NDArray[np.float64]:
-    """Scores (..., labels) of the labels ``old`` as those of ``new``, by name; 0 for one that was not there."""
-    at = [old.index(name) if name in old else len(old) for name in new]
-    return np.append(scores, np.zeros((*scores.shape[:-1], 1)), -1)[..., at].astype(np.float64)
 
 
 @dataclass(frozen=True)

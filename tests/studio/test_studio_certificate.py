@@ -29,6 +29,7 @@ def test_it_is_for_all_names_and_for_a_server_alone(tmp_path: Path):
     assert list(usage) == [ExtendedKeyUsageOID.SERVER_AUTH]
     assert one.not_valid_after_utc - one.not_valid_before_utc < timedelta(days=398)
     ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(path)
+    assert certificate.own(path)
     told = certificate.fingerprint(path)
     assert bytes.fromhex(told.replace(":", "")) == one.fingerprint(SHA256())
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kinjo.cli.common import say
+
+if TYPE_CHECKING:
+    from kinjo.studio.settings import Settings
 
 
 def studio(
@@ -42,8 +45,7 @@ def studio(
 ) -> None:  # fmt: skip
     """Look at recordings in a browser: all streams on one axis of time, recognised, taught and labelled there."""
     from kinjo.studio.app import create_app
-    from kinjo.studio.certificate import fingerprint, kept, names
-    from kinjo.studio.live_page import ways
+    from kinjo.studio.certificate import fingerprint, kept, names, own
     from kinjo.studio.pages import mount
     from kinjo.studio.serve import serve as run
     from kinjo.studio.settings import Settings, is_loopback, made_token
@@ -52,7 +54,7 @@ def studio(
         host = "0.0.0.0"
     if certificate is None and (lan or https):
         certificate = kept(names(host))
-    known = None if certificate is None else fingerprint(certificate)
+    known = fingerprint(certificate) if certificate is not None and own(certificate) else None
     settings = Settings(
         model, host, port, data, profiles, token or None, tuple(allow_host or ()), max_upload_mb, rate=200.0,
         request_s=600.0, pages=True, certificate=certificate,
@@ -62,16 +64,20 @@ def studio(
     app = create_app(settings)
     mount(app)
 
-    def started() -> None:
-        way = "" if settings.token is None else f"/?token={settings.token}"
-        name = f"[{host}]" if ":" in host else host
-        local = "localhost" if host in ("0.0.0.0", "::") else name
-        say(f"kinjo studio at {next(iter(ways(settings)), f'{settings.scheme}://{name}:{port}')}{way}")
-        if known is not None:
-            say(f"Browsers warn of its certificate, which is this machine's own. SHA-256: {known}")
-        if show:
-            import webbrowser
+    run(app, settings, started=lambda: _started(settings, known, show))
 
-            webbrowser.open(f"{settings.scheme}://{local}:{port}{way}")
 
-    run(app, settings, started=started)
+def _started(settings: Settings, known: str | None, show: bool) -> None:
+    """Say where it is, and the fingerprint of its certificate; open the page."""
+    from kinjo.studio.live_page import ways
+
+    way = "" if settings.token is None else f"/?token={settings.token}"
+    name = f"[{settings.host}]" if ":" in settings.host else settings.host
+    local = "localhost" if settings.host in ("0.0.0.0", "::") else name
+    say(f"kinjo studio at {next(iter(ways(settings)), f'{settings.scheme}://{name}:{settings.port}')}{way}")
+    if known is not None:
+        say(f"Browsers warn of a certificate of this machine's own. SHA-256: {known}")
+    if show:
+        import webbrowser
+
+        webbrowser.open(f"{settings.scheme}://{local}:{settings.port}{way}")

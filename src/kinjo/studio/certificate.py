@@ -74,14 +74,23 @@ def kept(names: Sequence[str], folder: Path | None = None, *, now: datetime | No
 
 def fingerprint(path: Path) -> str:
     """SHA-256 of the certificate in a PEM file, as browsers show it. ``ValueError`` for a file without one."""
-    from cryptography import x509
     from cryptography.hazmat.primitives.hashes import SHA256
 
+    return _read(path).fingerprint(SHA256()).hex(":").upper()
+
+
+def own(path: Path) -> bool:
+    """Whether nobody but itself vouches for the certificate in a PEM file, so that browsers warn."""
+    return _read(path).issuer == _read(path).subject
+
+
+def _read(path: Path) -> Any:
+    from cryptography import x509
+
     try:
-        found = x509.load_pem_x509_certificate(path.read_bytes())
+        return x509.load_pem_x509_certificate(path.read_bytes())
     except (OSError, ValueError) as error:
         raise ValueError(f"{path}: no certificate ({error}): name a PEM file of a certificate and its key") from None
-    return found.fingerprint(SHA256()).hex(":").upper()
 
 
 def _good(path: Path, names: Sequence[str], now: datetime) -> bool:

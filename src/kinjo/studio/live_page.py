@@ -10,7 +10,7 @@ from nicegui import ui
 from nicegui.element import Element
 
 from kinjo.studio import passes
-from kinjo.studio.certificate import addresses, fingerprint
+from kinjo.studio.certificate import addresses, fingerprint, own
 from kinjo.studio.hub import Hub
 from kinjo.studio.pairs import RECORD_S, Event, Pair
 from kinjo.studio.parts import button, heading
@@ -92,8 +92,8 @@ class Live:
             with ui.element("aside").classes("kj-side"):
                 self._phone()
                 self._teaching()
-                if self.settings.certificate is not None:
-                    self._trust()
+                if self.settings.certificate is not None and own(self.settings.certificate):
+                    self._trust(fingerprint(self.settings.certificate))
         self.pair.watch(self._heard)
         ui.context.client.on_delete(self._leave)
         ui.timer(0.01, self._places, once=True)
@@ -194,10 +194,9 @@ class Live:
         self.back.set_visibility(bool(self.example))
 
     # -------------------------------------------------------------------------------------------- trust
-    def _trust(self) -> None:
-        assert self.settings.certificate is not None
+    def _trust(self, known: str) -> None:
         with ui.element("section").classes("kj-card"):
             heading("Why the browser warns")
             ui.label(TRUST).classes("kj-soft")
-            ui.label(fingerprint(self.settings.certificate)).classes("kj-command")
+            ui.label(known).classes("kj-command")
             ui.label("SHA-256. What goes over the network is encrypted either way.").classes("kj-soft")
