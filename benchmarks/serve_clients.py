@@ -74,7 +74,8 @@ def measured(model: Path, clients: int, seconds: float) -> tuple[dict[str, Any],
     """What the clients saw, and the memory of the service each second after the beginning."""
     with Process(WORK, model, "--rate", 0, "--max-clients", clients, "--profiles", WORK / "p.sqlite") as service:
         line = [sys.executable, __file__, "--load", service.stream, "--clients", clients, "--seconds", seconds]
-        generator = subprocess.Popen(list(map(str, line)), stdout=subprocess.PIPE, text=True)
+        with (WORK / "load.json").open("w") as out:  # a pipe would fill up
+            generator = subprocess.Popen(list(map(str, line)), stdout=out)
         process, memory, start = psutil.Process(service.process.pid), [], time.monotonic()
         before = process.cpu_times()
         while generator.poll() is None:
@@ -82,9 +83,7 @@ def measured(model: Path, clients: int, seconds: float) -> tuple[dict[str, Any],
             if warm_s(seconds) < time.monotonic() - start < seconds:
                 memory.append(tree_bytes(process))  # type: ignore[arg-type]
         spent = process.cpu_times()
-        assert generator.stdout is not None
-        with generator.stdout:
-            told = json.loads(generator.stdout.read())
+        told = json.loads((WORK / "load.json").read_text())
     told["server_cpu_s"] = spent.user + spent.system - before.user - before.system
     return told, memory
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,14 +23,17 @@ from _tools import ROOT, write
 
 sys.path.insert(0, str(ROOT / "tests"))
 sys.path.insert(0, str(ROOT / "tests" / "studio"))
-from _axe import HOW, PAGES, axe, serious  # pyright: ignore[reportMissingImports]
+from _axe import FINDING, HOW, PAGES, axe, found, serious  # pyright: ignore[reportMissingImports]
 from _browser import browser, folder  # pyright: ignore[reportMissingImports]
 from _phone import Phone, motion  # pyright: ignore[reportMissingImports]
 from _service import Process  # pyright: ignore[reportMissingImports]
 
 from _quick_model import write as quick  # pyright: ignore[reportMissingImports]
+from _word_model import searched  # pyright: ignore[reportMissingImports]
+from _word_model import write as learn_words  # pyright: ignore[reportMissingImports]
 
 WORK = ROOT / ".bench" / "studio-live"
+LOOKS = ("light", "dark")
 WARM = 3
 """Windows at the beginning that are left out: models are loaded and pages drawn for the first time."""
 WATCH = """() => {
@@ -93,13 +97,27 @@ def findings(_: float) -> tuple[str, float, str, dict[str, Any]]:
         data.mkdir(exist_ok=True)
         folder(data)
     model = quick(WORK / "quick.safetensors")
-    words = (model, "--data", data, "--no-open", "--profiles", WORK / "axe.sqlite")
-    with browser() as chrome, Process(WORK, *words, verb="studio") as studio:
-        found = [one for scheme in ("light", "dark") for one in serious(chrome, studio, data, scheme, script)]
-    print(*found, sep="\n")
+    said = (model, "--data", data, "--no-open", "--profiles", WORK / "axe.sqlite")
+    with browser() as chrome, Process(WORK, *said, verb="studio") as studio:
+        faults = [one for scheme in LOOKS for one in serious(chrome, studio, data, scheme, script)]
+    model, data = words(), WORK / "find"
+    if not (data / "results" / "b.json").is_file():
+        shutil.rmtree(data, ignore_errors=True)
+        data.mkdir()
+        found(data, searched(WORK / "gym").root)
+    said = (model, "--data", data, "--no-open", "--profiles", WORK / "found.sqlite")
+    with browser() as chrome, Process(WORK, *said, verb="studio") as studio:
+        faults += [one for scheme in LOOKS for one in serious(chrome, studio, data, scheme, script, FINDING)]
+    print(*faults, sep="\n")
     version = re.search(r"axe v([\d.]+)", script.read_text(encoding="utf-8")[:400])
-    protocol = f"axe-core {version[1] if version else ''}, light and dark: {', '.join(PAGES)}"
-    return "studio.axe_serious", float(len(found)), "findings", {"protocol": protocol}
+    protocol = f"axe-core {version[1] if version else ''}, light and dark: {', '.join((*PAGES, *FINDING))}"
+    return "studio.axe_serious", float(len(faults)), "findings", {"protocol": protocol}
+
+
+def words() -> Path:
+    """A small model that learnt some; kept."""
+    made = WORK / "words" / "words.safetensors"
+    return made if made.is_file() else learn_words(WORK / "words")
 
 
 def tests(_: float) -> tuple[str, float, str, dict[str, Any]]:

@@ -237,6 +237,14 @@ def test_made_up_movements_alone_are_classes(prepared: dict[str, list[Windows]])
     assert {name for name, told in by_class.items() if told} == {"only-words", "classify", "only-classify"}
 
 
+def test_without_made_up_movements_nothing_is_learnt_of_their_sentences(
+    prepared: dict[str, list[Windows]], tmp_path: Path
+):
+    assert small().objective.wants("words")
+    path = train.space(small(1), prepared, Choice(without=("made_up",)), tmp_path, progress=False)
+    assert dict(joint.load(path)[1].objective.weights) == {"contrast": 1.0}
+
+
 def test_classes_alone_are_those_of_the_recognizer(trained: Path, stores: dict[str, Corpus]):
     model = Recognizer.load(trained)
     classes = train.compared(trained, stores, Choice(), train.MOST)

@@ -92,6 +92,9 @@ def space(
 
     ``minutes``: as many steps as this machine makes in that time, measured once and kept in ``out/steps.json``.
     """
+    if not (by_class(recipe) or choice.sees("made_up")):  # words are of made-up movements alone then
+        weights = {name: w for name, w in recipe.objective.weights.items() if name != "words"}
+        recipe = replace(recipe, objective=replace(recipe.objective, weights=weights))
     given = sources(prepared, choice, classes=by_class(recipe))
     if minutes is not None:
         steps = _steps(recipe, given, out, minutes)

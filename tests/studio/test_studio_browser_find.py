@@ -1,8 +1,6 @@
 """Search, neighbours, the map and results in a real browser; nothing is asked from elsewhere, nothing fails."""
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +8,10 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from _axe import FINDING, HOW, axe, found, serious
 from _browser import Visit, browser
 from _service import Process
 
-import _quick_model as quick
 from kinjo.corpus import Corpus
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
@@ -29,13 +27,7 @@ def chrome() -> Iterator[object]:
 @pytest.fixture(scope="module")
 def studio(chrome: object, searched: Corpus, word_file: Path, tmp_path_factory: pytest.TempPathFactory):
     """``kinjo studio`` with a model that learnt words, a corpus, a file that has to be asked about, and results."""
-    data = tmp_path_factory.mktemp("all")
-    shutil.copytree(searched.root, data / "gym", ignore=shutil.ignore_patterns("search"))
-    (data / "watch.csv").write_bytes(quick.csv(20.0))
-    (data / "results").mkdir()
-    shutil.copy(RESULTS / "mujo_utd.json", data / "results" / "a.json")
-    rows = json.loads((RESULTS / "mujo_utd.json").read_text(encoding="utf-8"))
-    (data / "results" / "b.json").write_text(json.dumps([{**r, "value": r["value"] / 2} for r in rows[:3]]))
+    data = found(tmp_path_factory.mktemp("all"), searched.root)
     words = (word_file, "--data", data, "--no-open")
     with Process(tmp_path_factory.mktemp("studio"), *words, verb="studio") as process:
         yield process
@@ -280,37 +272,9 @@ def test_at_phone_width_nothing_is_cut_off(chrome: object, studio: Process):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_serious_is_found_by_axe(chrome: object, studio: Process, scheme: str):
-    axe = os.environ.get("KINJO_AXE", "")
-    if not axe:
-        pytest.skip("no axe-core: npm pack axe-core, unpack it, and name its axe.min.js in KINJO_AXE")
-    visit = Visit(chrome, f"{studio.url}/", color_scheme=scheme)
-    page, faults = visit.page, []
-
-    def look(name: str) -> None:
-        page.wait_for_timeout(600)  # what moves has to come to rest
-        page.evaluate(Path(axe).read_text(encoding="utf-8"))
-        faults.extend(
-            f"{name}: {v['id']}: {node['html'][:120]}"
-            for v in page.evaluate("axe.run()")["violations"] if v["impact"] in ("serious", "critical")
-            for node in v["nodes"]
-        )  # fmt: skip
-
-    searched_for(visit, "someone doing squats")
-    look("search")
-    page.get_by_role("link", name="gym_1, ").first.click()
-    page.locator(".kj-timeline[data-drawn]").wait_for()
-    page.get_by_role("button", name="Find more like this").click()
-    moments(visit)
-    look("neighbours")
-    page.goto(f"{visit.url}map")
-    page.locator(".kj-map[data-drawn]").wait_for()
-    page.get_by_text("The same as a table").click()
-    look("map")
-    page.goto(f"{visit.url}results")
-    page.get_by_text("results/a.json: 18 rows").wait_for()
-    page.get_by_role("button", name="Recognise and count").click()
-    page.locator(".kj-confusion").wait_for()
-    look("results")
-    visit.context.close()
+def test_nothing_serious_is_found_by_axe(chrome: object, studio: Process, scheme: str, tmp_path: Path):
+    script = axe()
+    if script is None:
+        pytest.skip(HOW)
+    faults = serious(chrome, studio, tmp_path, scheme, script, FINDING)
     assert faults == [], "\n".join(faults)
