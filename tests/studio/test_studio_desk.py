@@ -219,7 +219,7 @@ def test_too_short_a_span_says_so_and_changes_nothing(desk: Desk):
 def test_the_contract_is_asked_for_what_is_not_known(tmp_path: Path):
     file = tmp_path / "w.csv"
     file.write_bytes(quick.csv())
-    asked = asking.questions(file)
+    asked, gathered = asking.questions(file)
     assert [q.title for q in asked if q.open] == ["where the sensor was worn"]
     known = {(q.field, q.of): q for q in asked}
     assert known["units", "acc"].known == "the file says so"
@@ -232,6 +232,12 @@ def test_the_contract_is_asked_for_what_is_not_known(tmp_path: Path):
     assert told == {"placement": "chest", "units": {"acc": "g"}, "gravity": {"acc": False}}
     with pytest.raises(Refused, match="no number"):
         asking.told(asked, {**answers, ("placement", ""): "chest", ("rate_hz", ""): "fast"})
+    one = opened.of_file(file, "w.csv", "file:w.csv", told, gathered=gathered).recording  # it is not read twice
+    other = opened.of_file(file, "w.csv", "file:w.csv", told).recording
+    assert one.notes == other.notes
+    for name, stream in other.streams.items():
+        assert one.streams[name].contract == stream.contract
+        assert np.array_equal(one.streams[name].values(), stream.values())
 
 
 def test_what_is_listed_can_be_read_and_what_is_sent_has_no_name(tmp_path: Path):

@@ -43,18 +43,20 @@ def read_wearable(
     gravity: bool | Mapping[str, bool] | None = None,
     placement: str | Mapping[str, str] | None = None,
     notes: list[str] | None = None,
+    gathered: Gathered | None = None,
 ) -> Recording:
     """The recording in a table of sensors: streams ``<placement>.<quantity>`` (n, 3) float32, segments of its labels.
 
     What is said goes before the sidecar, that before column names, and those before what is clear from the values
     (see ``guess``); ``columns`` and the others are as in ``guess`` and ``confirm``. Times that go back, repeat or start
     again are mended as ``checks.check`` does. ``notes`` receives the recording's notes: every guess and every repair.
+    ``gathered``: what ``gather`` made of this file, so that it is not read again; it is used up.
 
     Raises ``FormatError`` for a file that is no table of sensors, one that contradicts what is said of it, and one
     where something is neither told nor clear: the error asks for it, and says how to answer.
     """
     path = Path(path)
-    gathered = gather(path, columns)
+    gathered = gather(path, columns) if gathered is None else gathered
     said = confirm(
         gathered.guess, rate_hz=rate_hz, time_units=time_units, units=units, gravity=gravity, placement=placement
     )

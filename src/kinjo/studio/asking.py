@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kinjo.body import PLACEMENTS
 from kinjo.formats.facts import TIME_UNITS, Fact, Guess, StreamGuess
 from kinjo.formats.recordings import kind_of
 from kinjo.signal import UNITS
 from kinjo.studio.problems import Refused, refusal_of
+
+if TYPE_CHECKING:
+    from kinjo.formats.guess import Gathered
 
 YES_NO = {"yes": True, "no": False}
 HOW = {"told": "the file says so", "guessed": "guessed", "unknown": "please say"}
@@ -36,12 +39,15 @@ class Question:
         return self.value == ""
 
 
-def questions(path: Path) -> list[Question]:
-    """What is to be confirmed of a file; nothing for those that say everything themselves."""
+def questions(path: Path) -> tuple[list[Question], Gathered | None]:
+    """What is to be confirmed of a file, nothing for those that say everything themselves; and a table as it was read,
+    for ``opened.of_file``.
+    """
     if kind_of(path) == "table":
-        from kinjo.formats.guess import guess
+        from kinjo.formats.guess import gather
 
-        return of_guess(guess(path))
+        gathered = gather(path)
+        return of_guess(gathered.guess), gathered
     from kinjo.formats.recordings import read_recording
 
     try:
@@ -50,8 +56,8 @@ def questions(path: Path) -> list[Question]:
         refused = refusal_of(error)
         if refused is None or refused.error != "question":
             raise
-        return [_plain(field) for field in refused.fields]
-    return []
+        return [_plain(field) for field in refused.fields], None
+    return [], None
 
 
 def _plain(field: str) -> Question:

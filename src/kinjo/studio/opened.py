@@ -13,12 +13,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from tempfile import mkdtemp
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kinjo.recording import Recording, Stream
 from kinjo.studio import files
 from kinjo.studio.problems import Refused
 from kinjo.studio.pyramid import Pyramid
+
+if TYPE_CHECKING:
+    from kinjo.formats.guess import Gathered
 
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi")
 MOST_OPEN = 8
@@ -137,12 +140,19 @@ def ids_of(root: Path | None, corpus: str) -> list[str]:
     return Corpus.open(files.inside(root, corpus)).recordings
 
 
-def of_file(path: Path, title: str, key: str, told: Mapping[str, Any], folder: Path | None = None) -> Opened:
-    """The recording in a file, by what is told of it."""
+def of_file(
+    path: Path, title: str, key: str, told: Mapping[str, Any], folder: Path | None = None,
+    gathered: Gathered | None = None,
+) -> Opened:  # fmt: skip
+    """The recording in a file, by what is told of it. ``gathered``: a table that was read already; it is used up."""
     from kinjo.formats.recordings import read_recording
+    from kinjo.formats.wearable import read_wearable
 
     notes: list[str] = []
-    recording = read_recording(path, notes=notes, **told)
+    if gathered is None:
+        recording = read_recording(path, notes=notes, **told)
+    else:
+        recording = read_wearable(path, notes=notes, gathered=gathered, **told)
     return Opened(key, title, recording, tuple(dict.fromkeys(notes)), folder)
 
 

@@ -222,13 +222,13 @@ async def _sent(event: UploadEventArguments) -> None:
 
 async def _read(path: Path, title: str, key: str, folder: Path | None) -> None:
     """Ask what is to be confirmed of a file, and open it."""
-    asked = await attempt(lambda: asking.questions(path))
+    read = await attempt(lambda: asking.questions(path))
     said: dict[str, Any] | None = None
-    if asked is not None:
-        said = await _confirmed(title, asked) if asked else {}
+    if read is not None:
+        said = await _confirmed(title, read[0]) if read[0] else {}
     found = None
-    if said is not None:
-        found = await attempt(lambda: opened.of_file(path, title, key, said, folder))
+    if read is not None and said is not None:
+        found = await attempt(lambda: opened.of_file(path, title, key, said, folder, read[1]))
     if found is None and folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
     _go(found)
