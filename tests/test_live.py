@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from _chunks import ACC, LATE_S, PLAN, RHYTHMS, WAIT_S, chunked, data, live, offline, score
+from _chunks import ACC, LABELS, LATE_S, PLAN, RHYTHMS, WAIT_S, chunked, data, live, offline, score
 from kinjo import tape
 from kinjo.excerpt import Slot, excerpt
-from kinjo.live import Batch, Live, Plan, Windows, recognize
+from kinjo.live import Batch, Live, Plan, Smoothing, Windows, recognize
 from kinjo.recording import Contract, ContractError, Recording, Stream
 from kinjo.repetitions import Rhythm
 
@@ -117,6 +117,30 @@ def test_the_tape_is_bounded(monkeypatch: pytest.MonkeyPatch):
         core.push("w.acc", rng.normal(size=(100, 3)), k + np.arange(100) / 100)
         assert core._tape is not None
         assert len(core._tape._parts) <= 20.0 / PLAN.hop_s + 4
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 1.0, 3.5, 6.0]), st.sampled_from([0.0, 1.0, 4.0]))
+def test_what_nobody_will_count_is_forgotten_and_no_count_changes(seed: int, shortest_s: float, smooth_s: float):
+    streams = data(np.random.default_rng(seed), timed=False, seconds=60.0, gaps=1)
+    how = Smoothing(0.5, 0.35, shortest_s, smooth_s)
+    recording = Recording("r", streams)
+    found = recognize(recording, PLAN, score, LABELS, how, rhythms=RHYTHMS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tape.Tape, "forget", lambda self, until_s: None)
+        assert recognize(recording, PLAN, score, LABELS, how, rhythms=RHYTHMS) == found
+
+
+def test_the_tape_of_what_is_not_counted_is_empty():
+    core = Live(
+        PLAN, {"a": ACC}, lambda batch: np.zeros((len(batch["acc"]), 1)), ("stir",), rhythms={"stir": Rhythm(0.8)}
+    )
+    for _ in range(100):
+        core.push("a", np.ones((100, 3), np.float32))
+        assert core._tape is not None
+        assert len(core._tape._parts) <= 4
+    assert core.current is not None
+    assert core.current.end_s > 90
 
 
 def test_what_comes_too_late_is_counted_and_changes_nothing():

@@ -446,7 +446,10 @@ class Live:
         """The window that starts at ``start`` speaks for ``[begin, stop)``."""
         if self._tape is not None:
             self._tape.add(begin, stop, start, window)
-        return self._counted(self._smoother.push(begin, stop, row))
+        spans = self._counted(self._smoother.push(begin, stop, row))
+        if self._tape is not None:
+            self._tape.forget(self._smoother.since(self.rhythms))
+        return spans
 
     def _counted(self, spans: list[Span]) -> list[Span]:
         return spans if self._tape is None else [self._tape.counted(span) for span in spans]

@@ -63,6 +63,11 @@ class Tape:
         while self._parts[0].stop_s < stop_s - LONGEST_S:
             self._parts.popleft()
 
+    def forget(self, until_s: float) -> None:
+        """What nobody will count: the parts that end by then."""
+        while self._parts and self._parts[0].stop_s <= until_s + TAP_S:
+            self._parts.popleft()
+
     def counted(self, span: Span) -> Span:
         """``span`` with its repetitions, where it is of an activity that has a rhythm and all of it is on the tape."""
         rhythm = self.rhythms.get(span.label)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -126,6 +126,11 @@ class Smoother:
     def current(self) -> Span | None:
         """The span that is open now, as far as it is decided: for a live display. It may still be changed."""
         return self._span(self._held[-1]) if self._held else None
+
+    def since(self, names: Collection[str]) -> float:
+        """The start of what is open and is, or may become, a span of one of ``names``; nothing before it ever will."""
+        some = (r.start for r in self._held if self._short(r) or (r.label >= 0 and self.labels[r.label] in names))
+        return next(some, self._held[-1].end if self._held else -np.inf)
 
     def _settle(self, until: float) -> list[Span]:
         """Cut the time up to ``until``, which no later window can reach, into cells at every window's end."""
@@ -245,19 +250,10 @@ class Timeline:
 
     @classmethod
     def from_scores(
-        cls,
-        times_s: ArrayLike,
-        scores: ArrayLike,
-        labels: Sequence[str],
-        *,
-        enter: float = 0.5,
-        leave: float = 0.35,
-        min_duration_s: float = 0.0,
-        smooth_s: float = 0.0,
-        recording: str = "",
-        source: str = "",
+        cls, times_s: ArrayLike, scores: ArrayLike, labels: Sequence[str], *, enter: float = 0.5, leave: float = 0.35,
+        min_duration_s: float = 0.0, smooth_s: float = 0.0, recording: str = "", source: str = "",
         keep_scores: bool = True,
-    ) -> Timeline:
+    ) -> Timeline:  # fmt: skip
         """From windows ``times_s (n, 2)`` in any order and their ``scores (n, classes)``; see ``Smoother``."""
         times, values = np.asarray(times_s, np.float64).reshape(-1, 2), np.asarray(scores, np.float64)
         if values.shape != (len(times), len(labels)):
