@@ -98,6 +98,7 @@ def summary(told: dict[str, Any], memory: list[int]) -> dict[str, Any]:
         "most_ms": float(waits.max()), "p99_after_due_ms": float(np.percentile(quick, 99)),
         "generator_lag_p99_ms": told["lag_p99"] * 1000, "dropped": len(told["closed"]),
         "memory_mib": last / 2**20, "memory_growth": last / first - 1,
+        "memory_each_minute_mib": [round(m / 2**20, 1) for m in memory[::60]],
         "server_cpu_s": told["server_cpu_s"], "generator_cpu_s": told["cpu_s"],
     }  # fmt: skip
 

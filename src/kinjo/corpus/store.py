@@ -89,7 +89,7 @@ class _Shards:
         try:
             table = self._reader(shard).get_batch(batch)
             return {name: _flat(table.column(name), row) for name in ("values", "times", "missing")}
-        except (pa.ArrowException, KeyError, IndexError) as error:
+        except (pa.ArrowException, KeyError, IndexError, ValueError, TypeError) as error:
             raise CorpusError(f"{self._root / shard}: batch {batch} cannot be read ({error}). {REWRITE}") from error
 
     def _reader(self, shard: str) -> Any:
@@ -106,10 +106,19 @@ class _Shards:
 
 
 def _flat(column: Any, row: int) -> NDArray[Any] | None:
+    import pyarrow as pa
+
     if not column[row].is_valid:
         return None
     start, stop = column.offsets[row].as_py(), column.offsets[row + 1].as_py()
-    return column.values.slice(start, stop - start).to_numpy(zero_copy_only=True)
+    values = column.values
+    if values.null_count or not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
+        raise ValueError(f"values are numbers, and none is null: given {values.type}, {values.null_count} null")
+    if stop <= start:
+        return np.zeros(0, values.type.to_pandas_dtype())
+    # not by Array.to_numpy, which imports pandas where it is installed: a second
+    whole = np.frombuffer(values.buffers()[1], values.type.to_pandas_dtype())
+    return whole[values.offset + start : values.offset + stop]
 
 
 def inside(root: Path, name: str) -> Path:
