@@ -146,9 +146,16 @@ def _floats(file: str, where: str, values: Any, dtype: Any) -> NDArray[Any]:
             values = values.cast(pa.float64() if dtype is np.float64 else pa.float32(), safe=False)
         except pa.ArrowException as error:
             raise FormatError(file, where, "numbers", str(values.type), "Correct the column.") from error
-        values = values.to_numpy(zero_copy_only=False)
+        values = _plain(values, dtype)
     with np.errstate(over="ignore", invalid="ignore"):  # what float32 does not hold is infinite, and so missing
         return np.asarray(values).astype(dtype)
+
+
+def _plain(values: Any, dtype: Any) -> NDArray[Any]:
+    """An Arrow array of floats as NumPy's; without nulls not by ``to_numpy``, which imports pandas where it is."""
+    if values.null_count or not len(values):
+        return values.to_numpy(zero_copy_only=False)
+    return np.frombuffer(values.buffers()[1], dtype)[values.offset : values.offset + len(values)]
 
 
 def _coded(values: Any, known: dict[str, int]) -> NDArray[np.int32]:
