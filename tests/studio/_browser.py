@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -114,3 +115,14 @@ class Visit:
                 return
             self.page.wait_for_timeout(100)
         raise AssertionError(f"{label} {'not ' if there else ''}in {self.spans(lane)}")
+
+
+@contextmanager
+def visitor(browser: Any, url: str) -> Iterator[Visit]:
+    """One without a history. What it asked for never left this machine, and nothing failed in its pages."""
+    one = Visit(browser, url)
+    yield one
+    one.context.close()
+    hosts = {urlsplit(asked).netloc for asked in one.asked if urlsplit(asked).scheme not in ("data", "blob")}
+    assert hosts == {urlsplit(url).netloc}
+    assert one.faults == []

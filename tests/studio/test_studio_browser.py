@@ -4,11 +4,10 @@ import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from _axe import HOW, axe, serious
-from _browser import Visit, browser, folder
+from _browser import Visit, browser, folder, visitor
 from _service import Process
 
 TOKEN = "a-long-enough-token"
@@ -37,13 +36,9 @@ def studio(chrome: object, data: Path, quick_file: Path, tmp_path_factory: pytes
 
 @pytest.fixture
 def visit(chrome: object, studio: Process) -> Iterator[Visit]:
-    """A visitor without a history; what it asked for never left this machine, and nothing failed in the page."""
-    one = Visit(chrome, f"{studio.url}/")
-    yield one
-    one.context.close()
-    hosts = {urlsplit(url).netloc for url in one.asked if urlsplit(url).scheme not in ("data", "blob")}
-    assert hosts == {urlsplit(studio.url).netloc}
-    assert one.faults == []
+    """See ``visitor``."""
+    with visitor(chrome, f"{studio.url}/") as one:
+        yield one
 
 
 def test_open_see_teach_recognise_export(visit: Visit, tmp_path: Path):

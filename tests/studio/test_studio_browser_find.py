@@ -4,17 +4,14 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from _axe import FINDING, HOW, axe, found, serious
-from _browser import Visit, browser
+from _browser import Visit, browser, visitor
 from _service import Process
 
 from kinjo.corpus import Corpus
-
-RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +32,9 @@ def studio(chrome: object, searched: Corpus, word_file: Path, tmp_path_factory: 
 
 @pytest.fixture
 def visit(chrome: object, studio: Process) -> Iterator[Visit]:
-    """A visitor; what it asked for never left this machine, and nothing failed in the page."""
-    one = Visit(chrome, f"{studio.url}/")
-    yield one
-    one.context.close()
-    hosts = {urlsplit(url).netloc for url in one.asked if urlsplit(url).scheme not in ("data", "blob")}
-    assert hosts == {urlsplit(studio.url).netloc}
-    assert one.faults == []
+    """See ``visitor``."""
+    with visitor(chrome, f"{studio.url}/") as one:
+        yield one
 
 
 def moments(visit: Visit) -> list[dict[str, Any]]:

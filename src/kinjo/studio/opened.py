@@ -8,7 +8,7 @@ import secrets
 import shutil
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from kinjo.formats.guess import Gathered
 
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi")
+CORPUS = "corpus.json"
+"""A folder with this file is a corpus."""
 MOST_OPEN = 8
 MOST_LISTED, DEEPEST = 500, 5
 """Files of the data folder that are listed, and how deep."""
@@ -99,20 +101,26 @@ def _dropped(opened: Opened) -> None:
 
 
 # ------------------------------------------------------------------------------------------------ what there is
+def walked(root: Path | None) -> Iterator[tuple[Path, list[str]]]:
+    """The folders of the data folder, as paths in it, each with the names of its files in order; neither what is hidden
+    nor what is in a corpus, of which the folder itself comes.
+    """
+    for folder, names, there in os.walk(root) if root is not None else ():
+        at = Path(folder).relative_to(root or "")
+        deeper = len(at.parts) < DEEPEST and CORPUS not in there
+        names[:] = sorted(n for n in names if not n.startswith(".")) if deeper else []
+        yield at, sorted(n for n in there if not n.startswith("."))
+
+
 def listed(root: Path | None) -> tuple[list[str], list[str]]:
     """Corpora and files of the data folder, as paths in it, by name; the first ``MOST_LISTED``."""
     corpora: list[str] = []
     found: list[str] = []
-    if root is None:
-        return corpora, found
-    for folder, names, there in os.walk(root):
-        at = Path(folder).relative_to(root)
-        names[:] = sorted(n for n in names if not n.startswith(".")) if len(at.parts) < DEEPEST else []
-        if "corpus.json" in there:
+    for at, there in walked(root):
+        if CORPUS in there:
             corpora.append(at.as_posix())
-            names[:] = []
             continue
-        found += [(at / name).as_posix() for name in sorted(there) if readable(name)]
+        found += [(at / name).as_posix() for name in there if readable(name)]
         if len(found) >= MOST_LISTED:
             break
     return corpora, found[:MOST_LISTED]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from kinjo.studio.desk import Desks
 from kinjo.studio.jobs import Job, Stopped, Told
 from kinjo.studio.judging import Judged
 from kinjo.studio.look import Attempt
-from kinjo.studio.opened import DEEPEST
+from kinjo.studio.opened import walked
 from kinjo.studio.parts import DROP, button, heading
 from kinjo.studio.profiles import DEFAULT
 from kinjo.studio.sheets import Sheet
@@ -270,14 +270,8 @@ def paired(told: list[judging.Figures], both: judging.Compared) -> list[dict[str
 # ------------------------------------------------------------------------------------------------ models
 def models_in(root: Path | None) -> list[str]:
     """Checkpoints and exported models of the data folder, by name."""
-    out: list[str] = []
-    for folder, names, there in os.walk(root) if root is not None else ():
-        at = Path(folder).relative_to(root or "")
-        names[:] = sorted(n for n in names if not n.startswith(".")) if len(at.parts) < DEEPEST else []
-        if "corpus.json" in there:
-            names[:] = []
-        out += [(at / n).as_posix() for n in sorted(there) if n.endswith((".safetensors", ".onnx")) and n[0] != "."]
-    return out[:MOST_MODELS]
+    found = ((at / n).as_posix() for at, there in walked(root) for n in there if n.endswith((".safetensors", ".onnx")))
+    return list(islice(found, MOST_MODELS))
 
 
 def title(name: str) -> str:

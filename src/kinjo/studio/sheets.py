@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 from kinjo.studio import files, judging
 from kinjo.studio.judging import Judged
-from kinjo.studio.opened import DEEPEST
+from kinjo.studio.opened import CORPUS, walked
 
 LARGEST = 8_000_000
 """Bytes of a file of results."""
@@ -35,22 +34,16 @@ class Sheet:
 def found(root: Path | None) -> list[str]:
     """The files of results in the data folder, by name; corpora are not looked into."""
     out: list[str] = []
-    if root is None:
-        return out
-    for folder, names, there in os.walk(root):
-        at = Path(folder).relative_to(root)
-        names[:] = sorted(n for n in names if not n.startswith(".")) if len(at.parts) < DEEPEST else []
-        if "corpus.json" in there:
-            names[:] = []
-            continue
-        some = [(at / n).as_posix() for n in sorted(there) if n.endswith(".json") and not n.startswith(".")]
-        out += [name for name in some if _is_one(root, name)]
+    for at, there in walked(root):
+        if CORPUS not in there:
+            some = [(at / n).as_posix() for n in there if n.endswith(".json")]
+            out += [name for name in some if _is_one(root, name)]
         if len(out) >= MOST_FILES:
             break
     return out[:MOST_FILES]
 
 
-def _is_one(root: Path, name: str) -> bool:
+def _is_one(root: Path | None, name: str) -> bool:
     try:
         return bool(of_file(root, name).rows)
     except Exception:
