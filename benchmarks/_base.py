@@ -36,6 +36,8 @@ UNIMTS = "unimts"
 FALLS = ("falling forwards", "falling backwards", "falling sideways")
 """UMAFall's other activities are its daily ones."""
 Keys = tuple[str, ...]
+Turned = Mapping[str, NDArray[np.floating[Any]]]
+"""Placement -> rotations (windows, 3, 3): other mountings of the sensors."""
 
 
 def options(about: str | None) -> argparse.ArgumentParser:
@@ -188,9 +190,9 @@ def thinned(found: Asked, most: int, seed: int = 0) -> Asked:
 
 @torch.inference_mode()
 def embedded(
-    model: MuJo, found: Asked, turned: Mapping[str, NDArray[np.floating[Any]]] | None = None, batch: int = 256
+    model: MuJo, found: Asked, turned: Turned | None = None, batch: int = 256
 ) -> dict[str, NDArray[np.float32]]:
-    """Vectors in each space, (n, d). ``turned``: placement -> rotations (n, 3, 3), other mountings of the sensors."""
+    """Vectors in each space, (n, d), mounted as ``turned`` says (None: as they are)."""
     out: dict[str, list[NDArray[np.float32]]] = {}
     at = 0
     for windows, rows in found.groups:
@@ -204,6 +206,26 @@ def embedded(
             for name, x in vectors(model.eval(), given).items():
                 out.setdefault(name, []).append(x.nan_to_num().numpy())
     return {name: np.concatenate(parts) for name, parts in out.items()}
+
+
+def upright(found: Asked, turned: Turned, batch: int = 1024) -> Turned:
+    """Of windows mounted as ``turned`` says: what levels each place's accelerometer, window by window."""
+    out: dict[str, list[NDArray[np.floating[Any]]]] = {place: [] for place in turned}
+    at = 0
+    for windows, rows in found.groups:
+        accelerometers = [
+            (k, s.placement) for k, s in windows.inputs.items() if isinstance(s, SensorInput) and s.quantity == "acc"
+        ]
+        for some in np.array_split(rows, -(-len(rows) // batch)):
+            given, span = windows.tensors(some), slice(at, at + len(some))
+            level = {place: np.broadcast_to(np.eye(3), (len(some), 3, 3)) for place in turned}
+            for key, place in accelerometers:
+                mine = torch.from_numpy(np.asarray(turned[place][span], np.float32))
+                level[place] = augment.upright(augment.rotate(given[key], mine), given[f"{key}.missing"]).numpy()
+            for place, each in level.items():
+                out[place].append(each)
+            at += len(some)
+    return {place: np.concatenate(parts) for place, parts in out.items()}
 
 
 def said(dataset: str, classes: Sequence[str]) -> dict[str, list[str]]:

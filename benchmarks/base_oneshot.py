@@ -6,14 +6,14 @@ support and query share; and one for each person, which is what they do not shar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import _base
-from _base import Asked, Bench
+from _base import Asked, Bench, Turned
 from _tools import RESULTS
 from kinjo.base.sources import Choice, split
 from kinjo.base.train import compared
@@ -28,6 +28,8 @@ MOST = 5000
 """Windows that support and are asked about."""
 HALF_TURNS = np.stack([np.diag(d) for d in ((1.0, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1))])
 """As it is mounted, and turned by half about each of its axes."""
+QUARTER_TURNS = np.stack([[[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]] for c, s in ((1, 0), (0, 1), (-1, 0), (0, -1))])
+"""Of what is upright, about the vertical."""
 
 
 def space_of(bench: Bench, choice: Choice) -> Classes:
@@ -43,18 +45,23 @@ def entered(classes: Classes, vectors: dict[str, NDArray[np.float32]]) -> NDArra
 
 
 def seen(
-    model: MuJo, classes: Classes, found: Asked, turned: Mapping[str, NDArray[np.float64]] | None = None
+    model: MuJo, classes: Classes, found: Asked, turned: Turned | None = None, *, level: bool = False
 ) -> NDArray[np.float64]:
-    """Windows as one example is compared: ``entered`` as mounted and by three half turns, each of unit length, (n, 4d).
+    """Windows as one example is compared: ``entered`` in four views, each of unit length, (n, 4d).
 
     Two windows are alike where they are so in every view: what one view takes for the same, another may tell apart.
+    Views are as mounted and by three half turns; with ``level``, of windows whose accelerometer was turned upright, by
+    quarter turns about the vertical, for sensors that may be mounted any way: what posture alone tells is lost.
     """
     places = {getattr(s, "placement", "") for w, _ in found.groups for s in w.inputs.values()}
+    shape = (len(found.labels), 3, 3)
+    mounted: Turned = {p: np.broadcast_to(np.eye(3) if turned is None else turned[p], shape) for p in places}
+    if level:
+        up = _base.upright(found, mounted)
+        mounted = {p: up[p] @ r for p, r in mounted.items()}
     views = []
-    for turn in HALF_TURNS:
-        each = {p: turn @ (np.eye(3) if turned is None else turned[p]) for p in places}
-        whole = {p: np.broadcast_to(r, (len(found.labels), 3, 3)) for p, r in each.items()}
-        z = entered(classes, _base.embedded(model, found, whole))
+    for turn in QUARTER_TURNS if level else HALF_TURNS:
+        z = entered(classes, _base.embedded(model, found, {p: turn @ r for p, r in mounted.items()}))
         views.append(z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12))
     return np.concatenate(views, 1)
 
@@ -96,34 +103,38 @@ def main() -> None:
     found = _base.thinned(_base.asked(store, bench.plan, ids=ids), MOST)
     model, classes = _base.opened(bench.trained(choice)), space_of(bench, choice)
     drawn, vectors = episodes(found, given.episodes), _base.embedded(model, found)
-    whole = score(found, seen(model, classes, found), drawn)
     raw = {name: score(found, x, drawn).accuracy for name, x in vectors.items()}
     raw |= {"entered": score(found, entered(classes, vectors), drawn).accuracy}
-    print(f"one-shot {whole.accuracy:.3f} {whole.ci95}; in one view, and without the space of classes {raw}")
-    lost: dict[bool, list[float]] = {True: [], False: []}
-    for draw in range(DRAWS):
-        for shared in lost:
-            turned = rotations(found, np.random.default_rng([draw, shared]), shared=shared)
-            z = seen(model, classes, found, turned)
-            lost[shared].append(whole.accuracy - score(found, z, drawn).accuracy)
-    print(f"lost by rotations: shared {np.mean(lost[True]):.3f}, each person's own {np.mean(lost[False]):.3f}")
+    whole = {level: score(found, seen(model, classes, found, level=level), drawn) for level in (False, True)}
+    print(f"one-shot {whole[False].accuracy:.3f} {whole[False].ci95}, levelled {whole[True].accuracy:.3f}; {raw}")
+    lost: dict[tuple[bool, bool], list[float]] = {}
+    for level, shared, draw in product((False, True), (True, False), range(DRAWS)):
+        turned = rotations(found, np.random.default_rng([draw, shared]), shared=shared)
+        z = seen(model, classes, found, turned, level=level)
+        each = whole[level].accuracy - score(found, z, drawn).accuracy
+        lost.setdefault((level, shared), []).append(each)
+    mean = {key: float(np.mean(each)) for key, each in lost.items()}
+    for level, how in ((False, "as mounted"), (True, "levelled")):
+        print(f"lost by rotations, {how}: shared {mean[level, True]:.3f}, each person's own {mean[level, False]:.3f}")
     if given.small or given.part != "test":
         return
     told: dict[str, Any] = {
         "trained_on": "simulated people, CMU, WISDM-51, UMAFall and UCI-PT", "seeds": 1,
         "command": "make bench-base-oneshot",
     }  # fmt: skip
-    protocol = (
-        "6-way 1-shot, one window of 5 s per class of one person, others are asked; seen as mounted and by three half "
-        f"turns; {bench.budget()}"
-    )
+    protocol = f"6-way 1-shot, one window of 5 s per class of one person, others are asked; {bench.budget()}"
+    as_mounted = {"accuracy": whole[False].accuracy, "shared": mean[False, True], "independent": mean[False, False]}
     report.write_rows(RESULTS / "base_oneshot.json", [
-        report.row("base.oneshot.motionsense", whole.accuracy, "fraction", ci95=whole.ci95,
-                   baseline={"chance": _base.chance(found)}, protocol=protocol, one_view=raw, **told),
-        report.row("base.rotation_loss", float(np.mean(lost[True])), "fraction",
-                   spread=[min(lost[True]), max(lost[True])], independent=float(np.mean(lost[False])),
+        report.row("base.oneshot.motionsense", whole[False].accuracy, "fraction", ci95=whole[False].ci95,
+                   baseline={"chance": _base.chance(found)}, one_view=raw, levelled=whole[True].accuracy,
+                   protocol=f"{protocol}; seen as mounted and by three half turns", **told),
+        report.row("base.rotation_loss", mean[True, True], "fraction",
+                   spread=[min(lost[True, True]), max(lost[True, True])], independent=mean[True, False],
+                   accuracy=whole[True].accuracy, as_mounted=as_mounted,
                    protocol=f"{protocol}; accuracy lost by a random mounting that support and query share, "
-                   f"mean of {DRAWS}; independent: each person's own", **told),
+                   f"mean of {DRAWS}; independent: each person's own; windows are turned upright by their mean "
+                   "acceleration and seen by quarter turns about the vertical; as_mounted: not turned upright, "
+                   "by half turns", **told),
     ])  # fmt: skip
 
 

@@ -57,6 +57,32 @@ def test_rotate_turns_every_vector_by_its_windows_matrix(shape: tuple[int, ...])
     assert (y - x).abs().max() > 0.1
 
 
+@given(seed=st.integers(0, 1000))
+def test_upright_brings_gravity_onto_the_third_axis_however_a_sensor_was_mounted(seed: int):
+    g = torch.Generator().manual_seed(seed)
+    x = torch.randn(4, 30, 3, generator=g) + 4 * torch.nn.functional.normalize(torch.randn(4, 1, 3, generator=g), dim=2)
+    missing = torch.rand(4, 30, generator=g) < 0.2
+    x = x.masked_fill(missing[..., None], torch.nan)
+    mounted = augment.random_rotations(4, 180.0, g)
+    level = augment.upright(augment.rotate(x, mounted), missing)
+    torch.testing.assert_close(level @ level.transpose(1, 2), torch.eye(3).expand(4, 3, 3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(torch.linalg.det(level), torch.ones(4), atol=1e-5, rtol=0)
+    mean = augment.mean_of(augment.rotate(augment.rotate(x, mounted), level), missing)[:, 0]
+    torch.testing.assert_close(mean[:, :2], torch.zeros(4, 2), atol=1e-4, rtol=0)
+    assert (mean[:, 2] > 0).all()
+
+
+def test_upright_where_gravity_points_the_other_way_and_where_nothing_is():
+    x = torch.zeros(3, 5, 3)
+    x[0, :, 2], x[1, :, 2] = -9.8, 9.8
+    missing = torch.zeros(3, 5, dtype=torch.bool)
+    missing[2] = True
+    over, same, nothing = augment.upright(x, missing)
+    torch.testing.assert_close(over, torch.diag(torch.tensor([1.0, -1.0, -1.0])))
+    torch.testing.assert_close(same, torch.eye(3))
+    torch.testing.assert_close(nothing, torch.eye(3))
+
+
 @given(
     st.integers(0, 2**31), st.floats(0, 2), st.floats(0, 0.45), st.integers(2, 12), st.integers(2, 100)
 )  # fmt: skip

@@ -37,6 +37,23 @@ def mean_of(x: Float[Tensor, "batch samples 3"], missing: Bool[Tensor, "batch sa
     return (x.nan_to_num() * there).sum(1, keepdim=True) / there.sum(1, keepdim=True).clamp(min=1.0)
 
 
+def upright(x: Float[Tensor, "batch samples 3"], missing: Bool[Tensor, "batch samples"]) -> Float[Tensor, "batch 3 3"]:
+    """Rotations that bring the mean of an accelerometer, which is gravity, onto the third axis by the shortest way.
+
+    However a sensor was mounted, ``rotate`` by these leaves only its turn about the vertical. No turn where nothing is
+    there, half a turn about the first axis where gravity points the opposite way.
+    """
+    mean = mean_of(x, missing).squeeze(1).double()
+    size = mean.norm(dim=1, keepdim=True)
+    down = torch.where(size > 1e-6, mean / size.clamp(min=1e-6), torch.tensor([0.0, 0.0, 1.0], dtype=mean.dtype))
+    a, b, c = down.unbind(1)
+    share = 1.0 / (1.0 + c).clamp(min=1e-9)
+    rows = [1 - a * a * share, -a * b * share, -a, -a * b * share, 1 - b * b * share, -b, a, b, c]
+    turn = torch.stack(rows, 1).view(-1, 3, 3)
+    over = torch.diag(torch.tensor([1.0, -1.0, -1.0], dtype=mean.dtype))
+    return torch.where((c < -1 + 1e-9)[:, None, None], over, turn).to(x.dtype)
+
+
 def factors(batch: int, most: float, generator: torch.Generator) -> Float[Tensor, "batch 1 1"]:
     """Factors between exp(-most) and exp(most), as likely above 1 as below; nothing is drawn for ``most`` 0."""
     if most == 0:
