@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinjo.classes import JOINT, NULL, Classes, Space, calibrated, learnt, worded
+from kinjo.classes import JOINT, NULL, WANTED, Classes, Space, calibrated, learnt, worded
 
 D = 12
 CENTRES = np.random.default_rng(7).normal(0, 1, (9, D)) * np.r_[np.ones(6), np.full(6, 0.05)]
@@ -117,6 +117,17 @@ def test_more_examples_make_a_class_surer(classes: Classes):
     x, _ = windows(("curl",), 100, 10)
     at = two.named.index("curl")
     assert two.probabilities(x)[:, at].mean() > one.probabilities(x)[:, at].mean()
+
+
+def test_what_was_taught_is_likelier_before_a_window_is_seen_and_nothing_else_is(classes: Classes):
+    x, _ = windows(NAMES, 10, 8)
+    example, _ = windows(("curl",), 5, 9)
+    made = classes.taught("curl", example)
+    at, z = made.names.index("curl"), x["imu"]
+    space = made.spaces["imu"]
+    own = space.log_odds(z, made.means["imu"], made.examples["imu"])
+    expected = own + WANTED * (np.arange(len(made.names)) == at)
+    np.testing.assert_allclose(made.log_odds(x), expected, rtol=1e-9)
 
 
 def test_order_of_teaching_does_not_matter(classes: Classes):

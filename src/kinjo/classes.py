@@ -31,6 +31,8 @@ RIDGE = 1e-2
 """Added to covariances, in parts of their mean variance: directions that never vary are no evidence."""
 TRAINED = 1e6
 """Examples of a class whose mean is known."""
+WANTED = 0.8
+"""Log odds of what a user taught against any one class that was there before: nobody teaches what never happens."""
 
 
 @dataclass(frozen=True)
@@ -160,8 +162,9 @@ class Classes:
 
     # -------------------------------------------------------------------------------------------- answer
     def log_odds(self, vectors: Vectors) -> Floats:
-        """(n, classes): log density of each class less that of not being known, over the temperature; the mean over
-        the spaces in which a window and a class meet, minus infinity where they meet nowhere.
+        """(n, classes): log density of each class less that of not being known, over the temperature, and ``WANTED``
+        for what was taught; the mean over the spaces in which a window and a class meet, minus infinity where they meet
+        nowhere.
         """
         given = {s: np.asarray(x, np.float64) for s, x in vectors.items() if s in self.spaces}
         if not given:
@@ -171,8 +174,9 @@ class Classes:
         n = len(next(iter(given.values())))
         total, met = np.zeros((n, len(self.names))), np.zeros((n, len(self.names)))
         for name in sorted(given, key=lambda s: s == JOINT):  # the joint space last: where there is no nearer one
-            odds = self.spaces[name].log_odds(given[name], self.means[name], self.examples[name])
-            meets = np.isfinite(odds) & (self.examples[name] > 0)
+            examples = self.examples[name]
+            odds = self.spaces[name].log_odds(given[name], self.means[name], examples) + WANTED * (examples < TRAINED)
+            meets = np.isfinite(odds) & (examples > 0)
             if name == JOINT:
                 meets &= met == 0
             total, met = total + np.where(meets, odds, 0.0), met + meets
