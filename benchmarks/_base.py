@@ -209,7 +209,9 @@ def embedded(
 
 
 def upright(found: Asked, turned: Turned, batch: int = 1024) -> Turned:
-    """Of windows mounted as ``turned`` says: what levels each place's accelerometer, window by window."""
+    """Of windows mounted as ``turned`` says: rotations that turn each place's accelerometer upright, window by window;
+    none where a place has no accelerometer.
+    """
     out: dict[str, list[NDArray[np.floating[Any]]]] = {place: [] for place in turned}
     at = 0
     for windows, rows in found.groups:
