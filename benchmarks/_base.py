@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -36,6 +36,7 @@ UNIMTS = "unimts"
 FALLS = ("falling forwards", "falling backwards", "falling sideways")
 """UMAFall's other activities are its daily ones."""
 Keys = tuple[str, ...]
+Reads = Callable[[MuJo, dict[str, torch.Tensor]], Mapping[str, torch.Tensor]]
 Turned = Mapping[str, NDArray[np.floating[Any]]]
 """Placement -> rotations (windows, 3, 3): other mountings of the sensors."""
 
@@ -190,9 +191,9 @@ def thinned(found: Asked, most: int, seed: int = 0) -> Asked:
 
 @torch.inference_mode()
 def embedded(
-    model: MuJo, found: Asked, turned: Turned | None = None, batch: int = 256
+    model: MuJo, found: Asked, turned: Turned | None = None, batch: int = 256, read: Reads = vectors
 ) -> dict[str, NDArray[np.float32]]:
-    """Vectors in each space, (n, d), mounted as ``turned`` says (None: as they are)."""
+    """Vectors in each space, (n, d), mounted as ``turned`` says (None: as they are), as ``read`` reads a batch."""
     out: dict[str, list[NDArray[np.float32]]] = {}
     at = 0
     for windows, rows in found.groups:
@@ -203,7 +204,7 @@ def embedded(
                     mine = torch.from_numpy(np.asarray(turned[spec.placement][at : at + len(some)], np.float32))
                     given[key] = augment.rotate(given[key], mine)
             at += len(some)
-            for name, x in vectors(model.eval(), given).items():
+            for name, x in read(model.eval(), given).items():
                 out.setdefault(name, []).append(x.nan_to_num().numpy())
     return {name: np.concatenate(parts) for name, parts in out.items()}
 

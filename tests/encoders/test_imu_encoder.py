@@ -73,6 +73,28 @@ def test_what_is_worn_in_one_place_is_one_unit():
     assert changed.tolist() == [True] * 8 + [False] * 8
 
 
+def test_in_order_each_part_is_of_its_own_span():
+    net, batch = encoder(WORN), windows(WORN)
+    with torch.no_grad():
+        whole, parts = net(batch).embedding, net.in_order(batch, 4)
+        assert parts.shape == (ROWS, 4, net.context.size)
+        assert torch.allclose(net.in_order(batch, 1)[:, 0], whole, atol=1e-6)
+        late = dict(batch)
+        for key in WORN:
+            late = lost(late, key, samples=slice(SAMPLES * 3 // 4, None))
+        after = net.in_order(late, 4)
+    assert (parts.diff(dim=1).norm(dim=2) > 0.1).all(), "each says something else"
+    assert after[:, :3].norm(dim=2).min() > 0.1
+    assert (after[:, 3] == 0).all(), "a span of which nothing is there"
+
+
+def test_in_order_refuses_what_does_not_divide_and_recurrences():
+    with pytest.raises(ValueError, match="8 slots are read in parts that divide them: given 3"):
+        encoder(WORN).in_order(windows(WORN), 3)
+    with pytest.raises(ValueError, match="transformer"):
+        encoder(WORN, recurrent=True).in_order(windows(WORN), 2)
+
+
 @pytest.mark.parametrize("recurrent", [False, True])
 def test_rows_do_not_touch(recurrent: bool):
     net, batch = encoder(WORN, recurrent=recurrent), lost(windows(WORN), "acc", 1)

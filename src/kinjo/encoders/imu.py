@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from kinjo.nn.context import Context, Encoded, Entered, Recurrent
+from kinjo.nn.context import Context, Encoded, Entered, Recurrent, pooled
 from kinjo.nn.places import Places
 from kinjo.nn.stem import ConvStem
 from kinjo.nn.tokens import Layout, patchify_sensor, sincos, unpatchify_sensor
@@ -188,6 +188,20 @@ class ImuEncoder(nn.Module):
         mean = total / count.clamp(min=1)[..., None] + places[:, None]
         position = self.get_buffer("position")[: self.slots].repeat(places.shape[0], 1)
         return Entered(mean.flatten(1, 2), (count == 0).flatten(1, 2), position)
+
+    def in_order(self, batch: Mapping[str, Tensor], parts: int) -> Float[Tensor, "batch parts size"]:
+        """The embedding of each of ``parts`` equal spans of a window, read in the context of all of it: what a whole
+        action is in order, where one embedding says what it is of. ``ValueError`` where slots do not divide so.
+        """
+        if not isinstance(self.context, Context) or self.slots % parts:
+            raise ValueError(f"a transformer's {self.slots} slots are read in parts that divide them: given {parts}")
+        entered = self.enter(batch)
+        encoded = self.context(entered)
+        spans = [
+            x.unflatten(1, (-1, parts, self.slots // parts)).transpose(1, 2).flatten(0, 1).flatten(1, 2)
+            for x in (entered.tokens, encoded.tokens, entered.missing)
+        ]  # (batch * parts, units * slots / parts, ...)
+        return pooled((spans[0], spans[2]), (spans[1], spans[2])).unflatten(0, (-1, parts))
 
     def _gives(self, batch: Mapping[str, Tensor], key: str, quantity: str) -> bool:
         return key in batch and self.inputs[key].quantity == quantity

@@ -37,6 +37,14 @@ class Encoded:
     embedding: Tensor
 
 
+def pooled(entered: tuple[Tensor, Tensor], encoded: tuple[Tensor, Tensor]) -> Tensor:
+    """Mean and peak of tokens as they enter, and their mean in context, each of unit length: (batch, 3 * dim). Tokens
+    are (batch, n, dim), each with which of them are missing (batch, n).
+    """
+    parts = present_mean(*entered), present_peak(*entered), present_mean(*encoded)
+    return torch.cat([F.normalize(part, dim=1) for part in parts], 1)
+
+
 class Context(nn.Module):
     """A transformer over the tokens of one modality. The embedding is three unit vectors side by side.
 
@@ -58,8 +66,7 @@ class Context(nn.Module):
         tokens, missing = entered.tokens, entered.missing
         encoded = self.encoder(tokens + entered.position.to(tokens), unseen)
         first = entered.local or (tokens, missing)
-        parts = present_mean(*first), present_peak(*first), present_mean(encoded, missing)
-        return Encoded(encoded, missing, torch.cat([F.normalize(part, dim=1) for part in parts], 1))
+        return Encoded(encoded, missing, pooled(first, (encoded, missing)))
 
 
 class Recurrent(nn.Module):
