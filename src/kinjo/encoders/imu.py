@@ -203,6 +203,30 @@ class ImuEncoder(nn.Module):
         ]  # (batch * parts, units * slots / parts, ...)
         return pooled((spans[0], spans[2]), (spans[1], spans[2])).unflatten(0, (-1, parts))
 
+    def levels(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "batch numbers"]:
+        """What is seen of a window at every depth: each sensor's tokens, each unit's as they enter and after every
+        block, by their mean, spread, highest and lowest along time; and the embedding.
+
+        A linear classifier on all depths finds what the last one has given up (Head2Toe, Evci et al. 2022). Its length
+        depends on the sensors of the batch. ``ValueError`` for a recurrence, which has no depths.
+        """
+        if not isinstance(self.context, Context):
+            raise ValueError("levels are of a transformer: this encoder has a recurrence")
+        keys = [key for key in self.inputs if key in batch]
+        each = [
+            self.stems[(s := self.inputs[key]).quantity](s.signal(batch[key]), missing_of(batch, key, s))
+            for key in keys
+        ]
+        entered = self.enter(batch)
+        encoded = self.context(entered)
+        unseen = entered.missing if bool(entered.missing.any()) else None
+        x = entered.tokens + entered.position.to(entered.tokens)
+        depths = [entered.tokens, *(x := block(x, unseen) for block in self.context.encoder.blocks)]
+        units = [depth.unflatten(1, (-1, self.slots)).transpose(0, 1) for depth in depths]
+        rows = torch.cat([torch.stack(each), *units]).float()  # (parts, batch, slots, dim)
+        told = torch.stack([rows.mean(2), rows.std(2), rows.amax(2), rows.amin(2)], 2)
+        return torch.cat([told.transpose(0, 1).flatten(1), encoded.embedding], 1)
+
     def _gives(self, batch: Mapping[str, Tensor], key: str, quantity: str) -> bool:
         return key in batch and self.inputs[key].quantity == quantity
 
