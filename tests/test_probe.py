@@ -23,8 +23,8 @@ def windows(tmp_path_factory: pytest.TempPathFactory) -> Windows:
 def test_levels_of_an_untrained_model_tell_movements_apart(windows: Windows):
     model = joint.new_model(recipe(), 0)
     x = probe.levels(model, windows)
-    # two sensors, a unit as it enters and after its one block; mean, spread, highest, lowest; and the embedding
-    assert x.shape == (len(windows), 4 * 4 * 16 + 3 * 16)
+    # two sensors, their tokens, a unit's as they enter and after its one block; four numbers of each; the embedding
+    assert x.shape == (len(windows), 4 * (2 * 3 + 4 * 16) + 3 * 16)
     assert np.isfinite(x).all()
     assert np.allclose(probe.levels(model, windows, np.arange(5), batch_size=2), x[:5], atol=1e-5)
     labels = windows.index.label_names.astype(str)

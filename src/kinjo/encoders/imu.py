@@ -204,8 +204,8 @@ class ImuEncoder(nn.Module):
         return pooled((spans[0], spans[2]), (spans[1], spans[2])).unflatten(0, (-1, parts))
 
     def levels(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "batch numbers"]:
-        """What is seen of a window at every depth: each sensor's tokens, each unit's as they enter and after every
-        block, by their mean, spread, highest and lowest along time; and the embedding.
+        """What is seen of a window at every depth: each sensor's signal and tokens, each unit's tokens as they enter
+        and after every block, by their mean, spread, highest and lowest along time; and the embedding.
 
         A linear classifier on all depths finds what the last one has given up (Head2Toe, Evci et al. 2022). Its length
         depends on the sensors of the batch. ``ValueError`` for a recurrence, which has no depths.
@@ -223,12 +223,18 @@ class ImuEncoder(nn.Module):
         x = entered.tokens + entered.position.to(entered.tokens)
         depths = [entered.tokens, *(x := block(x, unseen) for block in self.context.encoder.blocks)]
         units = [depth.unflatten(1, (-1, self.slots)).transpose(0, 1) for depth in depths]
-        rows = torch.cat([torch.stack(each), *units]).float()  # (parts, batch, slots, dim)
-        told = torch.stack([rows.mean(2), rows.std(2), rows.amax(2), rows.amin(2)], 2)
-        return torch.cat([told.transpose(0, 1).flatten(1), encoded.embedding], 1)
+        tokens = torch.cat([torch.stack(each), *units]).float()  # (parts, batch, slots, dim)
+        signals = torch.stack([batch[key] for key in keys])
+        told = [f.transpose(0, 1).flatten(1) for x in (signals, tokens) for f in _along(x)]
+        return torch.cat([*told, encoded.embedding], 1)
 
     def _gives(self, batch: Mapping[str, Tensor], key: str, quantity: str) -> bool:
         return key in batch and self.inputs[key].quantity == quantity
 
     def forward(self, batch: Mapping[str, Tensor], *, placed: bool = True) -> Encoded:
         return self.context(self.enter(batch, placed=placed))
+
+
+def _along(x: Float[Tensor, "parts batch time numbers"]) -> tuple[Float[Tensor, "parts batch numbers"], ...]:
+    """Mean, spread, highest and lowest along time."""
+    return x.mean(2), x.std(2), x.amax(2), x.amin(2)
