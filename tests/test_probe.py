@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +27,10 @@ def test_levels_of_an_untrained_model_tell_movements_apart(windows: Windows):
     # two sensors, their tokens, a unit's as they enter and after its one block; four numbers of each; the embedding
     assert x.shape == (len(windows), 4 * (2 * 3 + 4 * 16) + 3 * 16)
     assert np.isfinite(x).all()
+    batch = windows.tensors(np.arange(len(windows)))
+    with torch.no_grad():
+        whole = model.encode({k: v for k, v in batch.items() if k.partition(".")[0] in KEYS})["imu"].embedding.numpy()
+    assert np.allclose(x[:, -whole.shape[1] :], whole, atol=1e-5)
     assert np.allclose(probe.levels(model, windows, np.arange(5), batch_size=2), x[:5], atol=1e-5)
     labels = windows.index.label_names.astype(str)
     who = np.array([windows.corpus.entries[i].subject for i in windows.index.recording])
@@ -56,6 +61,8 @@ def test_answer_has_a_column_for_every_class_that_is_named():
         (np.zeros((2, 3)), ["a", "b"], np.zeros((1, 4)), "windows are"),
         (np.zeros((0, 3)), [], np.zeros((1, 3)), "windows are"),
         (np.zeros((2, 3)), ["a", "x"], np.zeros((1, 3)), "does not name: x"),
+        (np.zeros((2, 3)), ["a", "a"], np.zeros((1, 3)), "two or more"),
+        (np.zeros((2, 3)), ["a", "b"], np.full((1, 3), np.nan), "not finite"),
     ],
 )
 def test_answer_refuses_what_does_not_fit(known: np.ndarray, labels: list[str], asked: np.ndarray, says: str):

@@ -45,12 +45,16 @@ def answer(
 
     Columns are ``classes`` (None: those of ``labels``, sorted); the higher the likelier, one without a window is -1.
     Numbers are standardised by ``known``; the penalty has the least leave-one-out error. ``ValueError`` where
-    shapes do not fit or a label is none of ``classes``.
+    shapes do not fit, numbers are not finite, there are no two labels, or one is none of ``classes``.
     """
     x, y, names = np.asarray(known, np.float32), np.asarray(asked, np.float32), np.asarray(labels)
     wanted = np.unique(names) if classes is None else np.asarray(classes)
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or names.shape != x.shape[:1] or not len(x):
         raise ValueError(f"windows are (n, p) and (m, p), labels (n,): given {x.shape}, {y.shape} and {names.shape}")
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise ValueError("windows hold numbers that are not finite: leave out those that lack every sensor")
+    if len(set(names.tolist())) < 2:
+        raise ValueError("classes are told apart: give windows of two or more")
     if strange := sorted(set(names.tolist()) - set(wanted.tolist())):
         raise ValueError(f"labels that classes does not name: {', '.join(map(str, strange))}")
     mean, spread = x.mean(0), x.std(0)

@@ -217,16 +217,16 @@ class ImuEncoder(nn.Module):
             self.stems[(s := self.inputs[key]).quantity](s.signal(batch[key]), missing_of(batch, key, s))
             for key in keys
         ]
-        entered = self.enter(batch)
-        encoded = self.context(entered)
-        unseen = entered.missing if bool(entered.missing.any()) else None
+        entered, encoder = self.enter(batch), self.context.encoder
+        gone = entered.missing
+        unseen = gone if bool(gone.any()) else None
         x = entered.tokens + entered.position.to(entered.tokens)
-        depths = [entered.tokens, *(x := block(x, unseen) for block in self.context.encoder.blocks)]
+        depths = [entered.tokens, *(x := block(x, unseen) for block in encoder.blocks)]
         units = [depth.unflatten(1, (-1, self.slots)).transpose(0, 1) for depth in depths]
         tokens = torch.cat([torch.stack(each), *units]).float()  # (parts, batch, slots, dim)
         signals = torch.stack([batch[key] for key in keys])
         told = [f.transpose(0, 1).flatten(1) for x in (signals, tokens) for f in _along(x)]
-        return torch.cat([*told, encoded.embedding], 1)
+        return torch.cat([*told, pooled((entered.tokens, gone), (encoder.norm(x), gone))], 1)
 
     def _gives(self, batch: Mapping[str, Tensor], key: str, quantity: str) -> bool:
         return key in batch and self.inputs[key].quantity == quantity
