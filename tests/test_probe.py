@@ -78,6 +78,18 @@ def test_none_speaks_louder(seed: int, louder: float, shift: float):
     assert (probe.agreed([a]).argmax(1) == a.argmax(1)).all()
 
 
+def test_answers_count_by_their_weights():
+    a, b = np.random.default_rng(0).normal(size=(2, 4, 5))
+    assert np.allclose(probe.agreed([a, b, b], (2, 1, 1)), probe.agreed([a, b]))
+    assert np.allclose(probe.agreed([a, b], (1, 0)), probe.agreed([a]))
+
+
+@pytest.mark.parametrize("weights", [(), (1,), (1, -1), (0, 0), (1, np.nan)])
+def test_agreed_refuses_weights_that_do_not_fit(weights: tuple[float, ...]):
+    with pytest.raises(ValueError, match="weights"):
+        probe.agreed([np.eye(3), np.eye(3)], weights)
+
+
 def test_agreed_refuses_answers_that_are_not_alike():
     for wrong in ([], [np.zeros(3)], [np.zeros((2, 3)), np.zeros((2, 4))]):
         with pytest.raises(ValueError, match="all alike"):

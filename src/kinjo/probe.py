@@ -63,14 +63,18 @@ def answer(
     return np.asarray(((y - mean) / spread) @ weights + offset, np.float64)
 
 
-def agreed(scores: Sequence[ArrayLike]) -> NDArray[np.float64]:
+def agreed(scores: Sequence[ArrayLike], weights: Sequence[float] | None = None) -> NDArray[np.float64]:
     """The mean (m, classes) of several answers to the same windows, each of mean 0 and spread 1 over the classes, so
-    that none speaks louder. Give logarithms of probabilities (``log``).
+    that none speaks louder than its weight (None: all alike). Give logarithms of probabilities (``log``).
     """
     every = [np.asarray(s, np.float64) for s in scores]
     if not every or any(s.ndim != 2 or s.shape != every[0].shape for s in every):
         raise ValueError(f"answers are (windows, classes), one at least, all alike: given {[s.shape for s in every]}")
-    return np.mean([(s - s.mean(1, keepdims=True)) / np.maximum(s.std(1, keepdims=True), 1e-9) for s in every], 0)
+    share = np.ones(len(every)) if weights is None else np.asarray(weights, np.float64)
+    if share.shape != (len(every),) or not (np.isfinite(share).all() and (share >= 0).all() and share.any()):
+        raise ValueError(f"weights: one of each of {len(every)} answers, none below 0, some above: given {weights}")
+    alike = [(s - s.mean(1, keepdims=True)) / np.maximum(s.std(1, keepdims=True), 1e-9) for s in every]
+    return np.average(alike, 0, share)
 
 
 def log(probabilities: ArrayLike) -> NDArray[np.float64]:
