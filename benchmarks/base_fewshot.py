@@ -175,7 +175,7 @@ def main() -> None:
             f"classifiers on all depths, of itself and of {VIEWS} models with random weights; the same from scratch; "
             f"{bench.budget()}",
             trained_on="simulated people, CMU and the real sets but the one asked about",
-            command="make bench-base-fewshot",
+            command=_base.command(),
         )  # fmt: skip
         report.write_rows(RESULTS / "base_fewshot.json", [row])
 

@@ -33,7 +33,7 @@ def main() -> None:
             protocol=f"{recipe.pretrain.steps} steps of the recipe at the speed of {STEPS} on all of its data, "
             f"{given.threads} threads, OMP_WAIT_POLICY={os.environ.get('OMP_WAIT_POLICY', 'unset')}; without the "
             "corpora and the classes",
-            command="OMP_WAIT_POLICY=ACTIVE make bench-base-minutes",
+            trained_on="its own data, some steps", command=f"OMP_WAIT_POLICY=ACTIVE {_base.command()}",
         )  # fmt: skip
         report.write_rows(RESULTS / "base_minutes.json", [row])
 

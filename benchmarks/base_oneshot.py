@@ -120,7 +120,7 @@ def main() -> None:
         return
     told: dict[str, Any] = {
         "trained_on": "simulated people, CMU, WISDM-51, UMAFall and UCI-PT", "seeds": 1,
-        "command": "make bench-base-oneshot",
+        "command": _base.command(),
     }  # fmt: skip
     protocol = f"6-way 1-shot, one window of 5 s per class of one person, others are asked; {bench.budget()}"
     as_mounted = {"accuracy": whole[False].accuracy, "shared": mean[False, True], "independent": mean[False, False]}

@@ -50,7 +50,7 @@ def main() -> None:
             "mean of wrist, pocket and ankle, each read alone; "
             f"{bench.budget()}",
             trained_on="simulated people, CMU and the real sets without UMAFall",
-            command="make bench-base-placement",
+            command=_base.command(),
         )  # fmt: skip
         report.write_rows(RESULTS / "base_placement.json", [row])
 

@@ -88,7 +88,7 @@ def main() -> None:
             protocol="UTD-MHAD strict: " + found.protocol.describe() + ", mean over three class folds; placement "
             "withheld; the nearest clip, a clip being read as one window and compared third by third, as mounted and "
             "by three half turns; seeds are of the episodes",
-            trained_on="kinjo-base: nothing of UTD-MHAD", command="make bench-base-utd",
+            trained_on="kinjo-base: nothing of UTD-MHAD", command=_base.command(),
         )  # fmt: skip
         report.write_rows(RESULTS / "base_utd.json", [row])
 

@@ -73,7 +73,7 @@ def main() -> None:
                 f"{len(found.classes)} classes by the mean of their sentences, less their reach; {WHAT[name][2]}; "
                 f"{bench.budget()}",
                 trained_on=f"simulated people, CMU and the real sets without {name}",
-                command="make bench-base-zeroshot",
+                command=_base.command(),
             )
         )  # fmt: skip
     if not given.small:

@@ -86,6 +86,7 @@ def test_smoothing_is_a_centred_mean() -> None:
     step = one(0, 0, 0, 0.9, 0.9, 0.9, smooth_s=3.0, leave=0.5)
     assert step == [(0, 3, UNKNOWN), (3, 6, "walk")]  # no delay
     assert one(0, 0, 0.9, 0, 0, smooth_s=3.0) == [(0, 5, UNKNOWN)]
+    assert one(0, 0, 0.9, 0, 0, smooth_s=5e-324) == one(0, 0, 0.9, 0, 0), "shorter than numbers tell"
 
 
 def test_nothing_is_said_where_no_window_is() -> None:

@@ -154,7 +154,7 @@ class Smoother:
             middle = (start + end) / 2
             if middle + half > known_until:
                 break
-            if half > 0:
+            if middle + half > middle:  # else shorter than numbers tell
                 overlap = [min(b, middle + half) - max(a, middle - half) for a, b, _ in self._cells]
                 values = np.average([v for *_, v in self._cells], axis=0, weights=np.maximum(overlap, 0.0))
             spans += self._decide(start, end, values)
