@@ -1,7 +1,8 @@
 """Activities as places among embeddings: learnt from many windows, taught by one example or a sentence, forgotten.
 
 A class is a Gaussian about its mean, as wide as classes are on average; what is not known is one wide Gaussian about
-everything that training saw (NumPy alone: the runtime answers and learns with this file). Means of classes are spread
+everything that training saw (NumPy alone: the runtime answers and is taught with this file). Doing nothing of note is
+many things, standing about, drinking, getting ready: several Gaussians. Means of classes are spread
 themselves, along each axis by what training says: of a class taught by ``n`` examples the predictive density is asked,
 which is PLDA (Prince & Elder 2007). An axis along which classes do not differ is then no evidence, for or against. So a
 new activity needs no training, probabilities of all classes and of none sum to 1, and nothing is ever unlearnt.
@@ -26,7 +27,9 @@ Vectors = Mapping[str, ArrayLike]
 JOINT = "joint"
 """The space of all modalities and of words."""
 NULL = ""
-"""The class of doing nothing of note: its probability counts as not known."""
+"""The class of doing nothing of note: its probability counts as not known. Several classes may have this name."""
+KINDS, WINDOWS_OF_A_KIND = 60, 20
+"""At most so many classes of ``NULL``, each of so many windows of training on average."""
 RIDGE = 1e-2
 """Added to covariances, in parts of their mean variance: directions that never vary are no evidence."""
 TRAINED = 1e6
@@ -100,8 +103,13 @@ class Classes:
             means, examples = self.means.get(name, np.zeros(shape)), self.examples.get(name, np.zeros(n))
             if means.shape != shape or examples.shape != (n,):
                 raise ValueError(f"{n} classes in space '{name}': means {means.shape}, examples {examples.shape}")
-        if len(set(self.names)) != n:
+        if len(set(self.named)) != len(self.named):
             raise ValueError(f"classes of one name: {', '.join(self.names)}")
+
+    @property
+    def shared(self) -> Floats:
+        """(classes,): log of how many classes share a name, and so the odds of one."""
+        return np.log([float(self.names.count(name)) for name in self.names])
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -171,11 +179,12 @@ class Classes:
             raise ValueError(
                 f"vectors of {', '.join(vectors) or 'nothing'}: this model compares {', '.join(self.spaces)}"
             )
-        n = len(next(iter(given.values())))
+        n, shared = len(next(iter(given.values()))), self.shared
         total, met = np.zeros((n, len(self.names))), np.zeros((n, len(self.names)))
         for name in sorted(given, key=lambda s: s == JOINT):  # the joint space last: where there is no nearer one
             examples = self.examples[name]
             odds = self.spaces[name].log_odds(given[name], self.means[name], examples) + WANTED * (examples < TRAINED)
+            odds -= shared
             meets = np.isfinite(odds) & (examples > 0)
             if name == JOINT:
                 meets &= met == 0
@@ -200,15 +209,30 @@ class Classes:
         }
         w = self.words
         words = w and {"turn": w.turn.tolist(), "shift": w.shift.tolist(), "examples": w.examples}
-        return {"spaces": spaces, "words": words, **self.profile()}
+        return {"spaces": spaces, "words": words, **self._listed()}
 
-    def profile(self) -> dict[str, Any]:
-        """What was learnt and taught, without the spaces; plain JSON types."""
+    def _listed(self) -> dict[str, Any]:
         means, examples = ({s: x.tolist() for s, x in of.items()} for of in (self.means, self.examples))
         return {"names": list(self.names), "means": means, "examples": examples}
 
+    def profile(self) -> dict[str, Any]:
+        """What was learnt and taught, without the spaces and NULL, which nobody changes; plain JSON types."""
+        return self.only(self.named)._listed()
+
     def of_profile(self, given: Mapping[str, Any]) -> Classes:
-        """What ``profile`` wrote, in these spaces. ``ValueError`` for anything else."""
+        """What ``profile`` wrote, in these spaces, with NULL as it is here unless it was written too, as it once was.
+        ``ValueError`` for anything else.
+        """
+        made, null = self._of_list(given), self.only([NULL])
+        if NULL in made.names or not null.names:
+            return made
+        means, examples = (
+            {s: np.concatenate([getattr(made, of)[s], getattr(null, of)[s]]) for s in self.spaces}
+            for of in ("means", "examples")
+        )
+        return replace(made, names=made.names + null.names, means=means, examples=examples)
+
+    def _of_list(self, given: Mapping[str, Any]) -> Classes:
         try:
             names, n = tuple(map(str, given["names"])), len(given["names"])
             means, examples = {}, {}
@@ -237,12 +261,13 @@ class Classes:
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise ValueError(f"no classes of kinjo's: {type(error).__name__}: {error}") from error
         empty = {s: np.zeros((0, space.axes.shape[1])) for s, space in spaces.items()}
-        return cls(spaces, (), empty, {s: np.zeros(0) for s in spaces}, words).of_profile(given)
+        return cls(spaces, (), empty, {s: np.zeros(0) for s in spaces}, words)._of_list(given)
 
 
 # ------------------------------------------------------------------------------------------------ learnt from a corpus
 def learnt(vectors: Vectors, labels: Sequence[str] | NDArray[Any]) -> Classes:
-    """Classes of labelled training windows: ``vectors`` in each space, ``labels`` (n,), NULL (``""``) may be one.
+    """Classes of labelled training windows: ``vectors`` in each space, ``labels`` (n,), NULL (``""``) may be one: its
+    windows become several classes, as k-means finds them.
 
     ``ValueError`` for fewer than two classes.
     """
@@ -260,7 +285,30 @@ def learnt(vectors: Vectors, labels: Sequence[str] | NDArray[Any]) -> Classes:
         at = [found.index(str(one)) for one in present]
         means[name], examples[name] = np.zeros((len(found), inside.shape[1])), np.zeros(len(found))
         means[name][at], examples[name][at] = inside, TRAINED
-    return Classes(spaces, found, means, examples)
+    made, idle = Classes(spaces, found, means, examples), names == NULL
+    return _divided(made, {name: np.asarray(x, np.float64)[idle] for name, x in vectors.items()})
+
+
+def _divided(classes: Classes, idle: Mapping[str, Floats]) -> Classes:
+    """With as many classes of NULL as its windows ``idle`` make kinds, by what most of them have."""
+    entered = {name: classes.spaces[name].enter(x) for name, x in idle.items()}
+    there = {name: np.isfinite(z).all(1) for name, z in entered.items()}
+    space = max(entered, key=lambda name: (int(there[name].sum()), name != JOINT))
+    kinds = min(KINDS, int(there[space].sum()) // WINDOWS_OF_A_KIND)
+    if kinds < 2:
+        return classes
+    from scipy.cluster.vq import kmeans2
+
+    kind = np.full(there[space].shape, -1)
+    kind[there[space]] = kmeans2(entered[space][there[space]], kinds, minit="++", rng=0)[1]
+    made, classes = np.unique(kind[kind >= 0]), classes.without(NULL)
+    means, examples = dict(classes.means), dict(classes.examples)
+    for name, z in entered.items():
+        rows = [(kind == k) & there[name] for k in made]
+        mine = [z[of].mean(0) if of.any() else np.zeros(z.shape[1]) for of in rows]
+        means[name] = np.concatenate([means[name], _short(np.stack(mine))])
+        examples[name] = np.r_[examples[name], [TRAINED * of.any() for of in rows]]
+    return replace(classes, names=(*classes.names, *[NULL] * len(made)), means=means, examples=examples)
 
 
 def _space(x: Floats, names: NDArray[Any]) -> tuple[Space, Floats]:
@@ -352,12 +400,12 @@ def _calibrated(space: Space, classes: Classes, name: str, x: Floats, names: NDA
     named = (own >= 0) & (np.array([*classes.names, NULL])[own] != NULL)
     strange[named, own[named]] = -np.inf
     odds, truth = np.concatenate([known, strange[named]]), np.r_[np.where(named, own, -1), np.full(named.sum(), -1)]
-    idle = np.array([name == NULL for name in classes.names])
+    idle, shared = np.array([name == NULL for name in classes.names]), classes.shared
     # one that is known and one that is not count alike
     weight = np.where(truth < 0, 0.5 / max(1, (truth < 0).sum()), 0.5 / max(1, (truth >= 0).sum()))
 
     def loss(temperature: float, prior: float) -> float:
-        z = odds / temperature - prior
+        z = odds / temperature - prior - shared
         top = np.maximum(z.max(1), 0.0)
         shares, none = np.exp(z - top[:, None]), np.exp(-top)
         right = np.where(truth < 0, shares[:, idle].sum(1) + none, shares[np.arange(len(z)), np.maximum(truth, 0)])
