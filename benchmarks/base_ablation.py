@@ -33,6 +33,7 @@ def variants(size: str) -> dict[str, tuple[Variant, Choice]]:
         "virtual only": (usual, Choice(only="virtual")), "real only": (usual, Choice(only="real")),
         **{f"without {name}": (usual, Choice(without=(name,))) for name in ("gym", "made_up", "cmu", *REAL)},
         **{f"rotation {d:g}": (Variant(size, rotation_deg=d), Choice()) for d in (0.0, 60.0)},
+        "never turned": (Variant(size, turned=False), Choice()),
         "no placement": (Variant(size, placed=False), Choice()),
         **{o: (Variant(size, objective=o), Choice()) for o in OBJECTIVES if o != "all"},
         **{f"{s} M": (Variant(s), Choice()) for s in ("0.3", "1", "2.5") if s != size},

@@ -123,6 +123,11 @@ def test_variants_change_what_they_say():
     assert dict(unimts.objective.weights) == {"contrast": 1.0}
     assert Variant("2.5", rotation_deg=0.0, placed=False).of(PLAN, 7).pretrain.steps == 7
     assert len({Variant(size, objective=o).name for size in train.SIZES for o in train.OBJECTIVES}) == 21
+    still = Variant("0.3", turned=False)
+    assert still.name != Variant("0.3").name
+    how = still.of(PLAN).augment
+    assert (how.rotation_deg, how.half_turns, how.axes, how.any_way) == (0.0, False, 0.0, 0.0)
+    assert (how.vigour, how.places) == (PLAN.augment.vigour, PLAN.augment.places), "the rest is the recipe's"
     with pytest.raises(ValueError, match="sizes"):
         Variant("7").of(PLAN)
 

@@ -49,20 +49,22 @@ TIMED = 12
 @dataclass(frozen=True)
 class Variant:
     """What an ablation changes: the size, degrees by which sensors are turned (None: the recipe's), whether tokens say
-    where they are from, and the objectives.
+    where they are from, the objectives, and whether training turns sensors at all.
     """
 
     size: str = "1"
     rotation_deg: float | None = None
     placed: bool = True
     objective: str = "all"
+    turned: bool = True
 
     @property
     def name(self) -> str:
         """For folders."""
         parts = [self.size, self.objective]
         parts += [] if self.rotation_deg is None else [f"turn{self.rotation_deg:g}"]
-        return "-".join(parts + ([] if self.placed else ["nowhere"]))
+        parts += [] if self.placed else ["nowhere"]
+        return "-".join(parts + ([] if self.turned else ["mounted"]))
 
     def of(self, recipe: Recipe, steps: int | None = None) -> Recipe:
         """The recipe with these changes, and ``steps`` of pre-training. ``ValueError`` for names that are not known."""
@@ -74,14 +76,16 @@ class Variant:
         objective = replace(recipe.objective, weights=weights)
         if self.objective == "unimts":
             objective = replace(objective, synonyms=1.0)
-        turn = recipe.augment.rotation_deg if self.rotation_deg is None else self.rotation_deg
+        how = recipe.augment
+        if self.rotation_deg is not None:
+            how = replace(how, rotation_deg=self.rotation_deg)
+        if not self.turned:
+            how = replace(how, rotation_deg=0.0, half_turns=False, axes=0.0, any_way=0.0)
         plan = recipe.pretrain
         if steps is not None:
             plan = replace(plan, steps=steps, warmup_steps=min(plan.warmup_steps, max(1, steps // 10)))
         model = replace(recipe.model, dim=dim, depth=depth, placed=self.placed)
-        return replace(
-            recipe, model=model, objective=objective, pretrain=plan, augment=replace(recipe.augment, rotation_deg=turn)
-        )
+        return replace(recipe, model=model, objective=objective, pretrain=plan, augment=how)
 
 
 def space(
