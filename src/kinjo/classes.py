@@ -5,8 +5,8 @@ everything that training saw (the runtime answers and is taught with this file, 
 ``learnt``). Doing nothing of note is many things, standing about, drinking, getting ready: several Gaussians. Means of
 classes are spread themselves, along each axis by what training says: of a class taught by ``n`` examples the predictive
 density is asked, which is PLDA (Prince & Elder 2007). An axis along which classes do not differ is then no evidence,
-for or against. So a new activity needs no training, probabilities of all classes and of none sum to 1, and nothing is ever
-unlearnt.
+for or against. So a new activity needs no training, probabilities of all classes and of none sum to 1, and nothing is
+ever unlearnt.
 
 There is a space for the embedding of each modality, and the joint space of all and of words. A window and a class meet
 in the spaces of the modalities that both have; where they share none (taught by a sentence, or by a video and met by a
