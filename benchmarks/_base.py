@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -54,12 +52,6 @@ def options(about: str | None) -> argparse.ArgumentParser:
     out.add_argument("--small", action="store_true", help="few simulated people, no rows: to try it")
     out.add_argument("--only", nargs="*", default=[], help="some of the data sets")
     return out
-
-
-def command() -> str:
-    """What rebuilds a row: this benchmark with the options that it was given."""
-    given = shlex.join(sys.argv[1:])
-    return f"make bench-{Path(sys.argv[0]).stem.replace('_', '-')}" + (f' ARGS="{given}"' if given else "")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -35,10 +36,15 @@ def utd_corpus() -> Any:
     return corpus.write(datasets.load("utd_mhad", data), ROOT / ".bench" / "utd-corpus")
 
 
+def command() -> str:
+    """What rebuilds the rows of this benchmark, with the options that it was given."""
+    given = shlex.join(sys.argv[1:])
+    return f"make bench-{Path(sys.argv[0]).stem.replace('_', '-')}" + (f' ARGS="{given}"' if given else "")
+
+
 def write(name: str, id: str, value: float, unit: str, **more: Any) -> None:
     """Write the row of benchmark ``name`` into ``benchmarks/results`` and print it (``more``: see ``report.row``)."""
-    command = f"make bench-{name.replace('_', '-')}"
-    row = report.row(id, value, unit, command=command, machine=report.describe_machine(), **more)
+    row = report.row(id, value, unit, command=command(), machine=report.describe_machine(), **more)
     report.write_rows(RESULTS / f"{name}.json", [row])
     print(f"{id} = {value} {unit}")
 

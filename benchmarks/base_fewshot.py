@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 import _base
 from _base import Asked, Bench
-from _tools import RESULTS
+from _tools import RESULTS, command
 from base_zeroshot import WHAT, questions
 from kinjo import joint, probe
 from kinjo.base.sources import Choice
@@ -175,7 +175,7 @@ def main() -> None:
             f"classifiers on all depths, of itself and of {VIEWS} models with random weights; the same from scratch; "
             f"{bench.budget()}",
             trained_on="simulated people, CMU and the real sets but the one asked about",
-            command=_base.command(),
+            command=command(),
         )  # fmt: skip
         report.write_rows(RESULTS / "base_fewshot.json", [row])
 

@@ -10,7 +10,7 @@ import os
 
 import _base
 from _base import Bench
-from _tools import RESULTS
+from _tools import RESULTS, command
 from kinjo.base.sources import Choice, prepare, sources
 from kinjo.base.train import Variant, by_class, speed
 from kinjo.evaluate import report
@@ -33,7 +33,7 @@ def main() -> None:
             protocol=f"{recipe.pretrain.steps} steps of the recipe at the speed of {STEPS} on all of its data, "
             f"{given.threads} threads, OMP_WAIT_POLICY={os.environ.get('OMP_WAIT_POLICY', 'unset')}; without the "
             "corpora and the classes",
-            trained_on="its own data, some steps", command=f"OMP_WAIT_POLICY=ACTIVE {_base.command()}",
+            trained_on="its own data, some steps", command=f"OMP_WAIT_POLICY=ACTIVE {command()}",
         )  # fmt: skip
         report.write_rows(RESULTS / "base_minutes.json", [row])
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import _base
 from _base import Asked, Bench, Turned
-from _tools import RESULTS
+from _tools import RESULTS, command
 from kinjo.base.sources import Choice, split
 from kinjo.base.train import compared
 from kinjo.classes import Classes
@@ -120,7 +120,7 @@ def main() -> None:
         return
     told: dict[str, Any] = {
         "trained_on": "simulated people, CMU, WISDM-51, UMAFall and UCI-PT", "seeds": 1,
-        "command": _base.command(),
+        "command": command(),
     }  # fmt: skip
     protocol = f"6-way 1-shot, one window of 5 s per class of one person, others are asked; {bench.budget()}"
     as_mounted = {"accuracy": whole[False].accuracy, "shared": mean[False, True], "independent": mean[False, False]}

@@ -9,7 +9,7 @@ import numpy as np
 
 import _base
 from _base import Bench
-from _tools import RESULTS
+from _tools import RESULTS, command
 from base_oneshot import episodes, score, seen, space_of
 from kinjo.base.sources import Choice, split
 from kinjo.evaluate import report
@@ -50,7 +50,7 @@ def main() -> None:
             "mean of wrist, pocket and ankle, each read alone; "
             f"{bench.budget()}",
             trained_on="simulated people, CMU and the real sets without UMAFall",
-            command=_base.command(),
+            command=command(),
         )  # fmt: skip
         report.write_rows(RESULTS / "base_placement.json", [row])
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 import _base
 from _base import Asked
-from _tools import RESULTS, utd_corpus
+from _tools import RESULTS, command, utd_corpus
 from _utd import minirocket
 from base_oneshot import HALF_TURNS, entered
 from kinjo.base.sources import index_of
@@ -88,7 +88,7 @@ def main() -> None:
             protocol="UTD-MHAD strict: " + found.protocol.describe() + ", mean over three class folds; placement "
             "withheld; the nearest clip, a clip being read as one window and compared third by third, as mounted and "
             "by three half turns; seeds are of the episodes",
-            trained_on="kinjo-base: nothing of UTD-MHAD", command=_base.command(),
+            trained_on="kinjo-base: nothing of UTD-MHAD", command=command(),
         )  # fmt: skip
         report.write_rows(RESULTS / "base_utd.json", [row])
 

@@ -12,7 +12,7 @@ import numpy as np
 
 import _base
 from _base import Asked, Bench
-from _tools import RESULTS
+from _tools import RESULTS, command
 from kinjo import joint
 from kinjo.base.sources import Choice, split
 from kinjo.base.train import Variant, known
@@ -73,7 +73,7 @@ def main() -> None:
                 f"{len(found.classes)} classes by the mean of their sentences, less their reach; {WHAT[name][2]}; "
                 f"{bench.budget()}",
                 trained_on=f"simulated people, CMU and the real sets without {name}",
-                command=_base.command(),
+                command=command(),
             )
         )  # fmt: skip
     if not given.small:

@@ -30,6 +30,7 @@ from kinjo.datasets import gym
 from kinjo.datasets.gym.made_up import GENERATION
 from kinjo.encoders import SensorInput
 from kinjo.evaluate import baselines, report
+from kinjo.idle import divided
 from kinjo.live import Batch, Live
 from kinjo.methods import mujo
 from kinjo.recipe import Augment, Cut, Recipe
@@ -160,7 +161,8 @@ def rocket(model: Model, held: str, people: int, steps: int) -> Iterator[Model]:
                 given[key] = spec.prepare(values, gone)
             return features(channels(given))
 
-        space = learnt(features(np.concatenate([x, more])), np.r_[names, others]).only(set(names.tolist()))
+        known, labels = features(np.concatenate([x, more])), np.r_[names, others]
+        space = divided(learnt(known, labels), known, labels).only(set(names.tolist()))
         made = Model(model.plan, embed, calibrated(space, features(y), truth))
         made.smoothing = recognizer.chosen_smoothing(made, (store.recording(id) for id in validation), {})
         yield made

@@ -44,62 +44,6 @@ def test_what_was_learnt_is_known_and_what_was_not_is_not(classes: Classes):
     assert p.sum(1).max() <= 1 + 1e-9
 
 
-def test_doing_nothing_is_many_things():
-    """Two ways to do nothing, far apart, and a movement between them, on which one Gaussian of both would lie."""
-    rng = np.random.default_rng(40)
-    centres = {"squat": (8.0, 0.0), "row": (-8.0, 0.0), "curl": (0.0, 0.0), "nod": (0.0, 9.0), "bow": (0.0, -9.0)}
-
-    def drawn(each: int) -> tuple[np.ndarray, np.ndarray]:
-        x = rng.normal(0, 1, (len(centres) + 2, each, 4))
-        x[:, :, :2] += np.array([*centres.values(), (5.0, 5.0), (-5.0, -5.0)])[:, None]
-        return x.reshape(-1, 4), np.repeat([*centres, NULL, NULL], each)
-
-    x, labels = drawn(100)
-    classes = learnt({"imu": x}, labels)
-    assert classes.names.count(NULL) == 10
-    assert classes.named == tuple(sorted(centres))
-    assert classes.without(NULL).names == classes.named
-    assert Classes.from_dict(json.loads(json.dumps(classes.to_dict()))).names == classes.names
-    y, truth = drawn(100)
-    p = classes.probabilities({"imu": y})
-    said = np.array([*classes.named, NULL])[np.where(1 - p.sum(1) > p.max(1), -1, p.argmax(1))]
-    assert (said == truth)[truth == "curl"].mean() > 0.9, "kinds of one name share the odds of one class"
-    assert (said == truth)[truth == NULL].mean() > 0.9
-
-
-def test_a_profile_leaves_out_doing_nothing_and_gets_it_back(classes: Classes):
-    assert classes.names.count(NULL) > 1
-    taught = classes.taught("curl", windows(("curl",), 5, 9)[0])
-    told = json.loads(json.dumps(taught.profile()))
-    assert told["names"] == list(taught.named)
-    again, (x, _) = classes.of_profile(told), windows(NAMES, 10, 8)
-    assert again.named == taught.named
-    np.testing.assert_allclose(again.probabilities(x), taught.probabilities(x), rtol=1e-9)
-    assert again.of_profile(again.profile()).names == again.names
-    once = told | {"names": [*told["names"], NULL]}  # as version 0.1.0 wrote it: one class of NULL, among the others
-    once |= {"means": {s: [*m, m[0]] for s, m in told["means"].items()}}
-    once |= {"examples": {s: [*e, e[0]] for s, e in told["examples"].items()}}
-    assert classes.of_profile(once).names.count(NULL) == 1
-
-
-def test_few_windows_of_nothing_are_one_class():
-    x, labels = windows(NAMES[:6], 30, 41)
-    assert learnt(x, labels).names.count(NULL) == 1
-
-
-def test_kinds_of_nothing_lie_in_every_space_and_lack_what_they_lack():
-    x, labels = windows(NAMES[:6], 80, 42)
-    other = x["imu"][:, ::-1].copy()
-    other[np.flatnonzero(labels == NULL)[::2]] = np.nan
-    classes = learnt({"imu": x["imu"], "pose": other}, labels)
-    kinds = [name == NULL for name in classes.names]
-    assert sum(kinds) == 80 // 20
-    assert (classes.examples["imu"][kinds] > 0).all()
-    assert all(np.isfinite(m).all() for m in classes.means.values())
-    one = {"imu": x["imu"]}
-    assert classes.probabilities(one).shape == (len(labels), 5)
-
-
 def test_confidence_is_to_be_believed(classes: Classes):
     x, labels = windows(NAMES[:5], 200, 4)
     p = classes.probabilities(x)
@@ -182,8 +126,7 @@ def test_what_was_taught_is_likelier_before_a_window_is_seen_and_nothing_else_is
     at, z = made.names.index("curl"), x["imu"]
     space = made.spaces["imu"]
     own = space.log_odds(z, made.means["imu"], made.examples["imu"])
-    expected = own + WANTED * (np.arange(len(made.names)) == at) - made.shared
-    assert set(made.shared) == {0.0, np.log(made.names.count(NULL))}
+    expected = own + WANTED * (np.arange(len(made.names)) == at)
     np.testing.assert_allclose(made.log_odds(x), expected, rtol=1e-9)
 
 

@@ -33,7 +33,6 @@ GROUND = {
 GUESTS = {
     "runtime": {"onnxruntime"}, "timeline": {"pyarrow"}, "timeline_plot": {"matplotlib"},
     "motion": {"scipy"}, "vary": {"scipy"}, "spline": {"scipy"}, "sensors": {"scipy"}, "simulate": {"scipy"},
-    "classes": {"scipy"},
 }  # fmt: skip
 """What a module of the ground may import besides NumPy, inside its functions."""
 GROUND_NAMES = sorted(name for name in GROUND if (SOURCE / f"{name}.py").is_file())

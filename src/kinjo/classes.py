@@ -1,12 +1,10 @@
 """Activities as places among embeddings: learnt from many windows, taught by one example or a sentence, forgotten.
 
 A class is a Gaussian about its mean, as wide as classes are on average; what is not known is one wide Gaussian about
-everything that training saw (the runtime answers and is taught with this file, by NumPy alone; k-means of SciPy is for
-``learnt``). Doing nothing of note is many things, standing about, drinking, getting ready: several Gaussians. Means of
-classes are spread themselves, along each axis by what training says: of a class taught by ``n`` examples the predictive
-density is asked, which is PLDA (Prince & Elder 2007). An axis along which classes do not differ is then no evidence,
-for or against. So a new activity needs no training, probabilities of all classes and of none sum to 1, and nothing is
-ever unlearnt.
+everything that training saw (NumPy alone: the runtime answers and learns with this file). Means of classes are spread
+themselves, along each axis by what training says: of a class taught by ``n`` examples the predictive density is asked,
+which is PLDA (Prince & Elder 2007). An axis along which classes do not differ is then no evidence, for or against. So a
+new activity needs no training, probabilities of all classes and of none sum to 1, and nothing is ever unlearnt.
 
 There is a space for the embedding of each modality, and the joint space of all and of words. A window and a class meet
 in the spaces of the modalities that both have; where they share none (taught by a sentence, or by a video and met by a
@@ -28,9 +26,8 @@ Vectors = Mapping[str, ArrayLike]
 JOINT = "joint"
 """The space of all modalities and of words."""
 NULL = ""
-"""The class of doing nothing of note: its probability counts as not known. Several classes may have this name."""
-KINDS, WINDOWS_OF_A_KIND = 60, 20
-"""At most so many classes of ``NULL``, each of so many windows of training on average."""
+"""The class of doing nothing of note: its probability counts as not known. Several classes may have this name:
+there are many ways to do so (``kinjo.idle``)."""
 RIDGE = 1e-2
 """Added to covariances, in parts of their mean variance: directions that never vary are no evidence."""
 TRAINED = 1e6
@@ -109,8 +106,9 @@ class Classes:
 
     @property
     def shared(self) -> Floats:
-        """(classes,): log of how many classes share a name, and so the odds of one."""
-        return np.log([float(self.names.count(name)) for name in self.names])
+        """(classes,): taken from the log odds of those of ``NULL``: together they have the odds of one class."""
+        idle = np.array([name == NULL for name in self.names], bool)
+        return idle * np.log(max(1, idle.sum()))
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -267,8 +265,7 @@ class Classes:
 
 # ------------------------------------------------------------------------------------------------ learnt from a corpus
 def learnt(vectors: Vectors, labels: Sequence[str] | NDArray[Any]) -> Classes:
-    """Classes of labelled training windows: ``vectors`` in each space, ``labels`` (n,), NULL (``""``) may be one: its
-    windows become several classes, as k-means finds them.
+    """Classes of labelled training windows: ``vectors`` in each space, ``labels`` (n,), NULL (``""``) may be one.
 
     ``ValueError`` for fewer than two classes.
     """
@@ -286,30 +283,7 @@ def learnt(vectors: Vectors, labels: Sequence[str] | NDArray[Any]) -> Classes:
         at = [found.index(str(one)) for one in present]
         means[name], examples[name] = np.zeros((len(found), inside.shape[1])), np.zeros(len(found))
         means[name][at], examples[name][at] = inside, TRAINED
-    made, idle = Classes(spaces, found, means, examples), names == NULL
-    return _divided(made, {name: np.asarray(x, np.float64)[idle] for name, x in vectors.items()})
-
-
-def _divided(classes: Classes, idle: Mapping[str, Floats]) -> Classes:
-    """With as many classes of NULL as its windows ``idle`` make kinds, by what most of them have."""
-    entered = {name: classes.spaces[name].enter(x) for name, x in idle.items()}
-    there = {name: np.isfinite(z).all(1) for name, z in entered.items()}
-    space = max(entered, key=lambda name: (int(there[name].sum()), name != JOINT))
-    kinds = min(KINDS, int(there[space].sum()) // WINDOWS_OF_A_KIND)
-    if kinds < 2:
-        return classes
-    from scipy.cluster.vq import kmeans2
-
-    kind = np.full(there[space].shape, -1)
-    kind[there[space]] = kmeans2(entered[space][there[space]], kinds, minit="++", rng=0)[1]
-    made, classes = np.unique(kind[kind >= 0]), classes.without(NULL)
-    means, examples = dict(classes.means), dict(classes.examples)
-    for name, z in entered.items():
-        rows = [(kind == k) & there[name] for k in made]
-        mine = [z[of].mean(0) if of.any() else np.zeros(z.shape[1]) for of in rows]
-        means[name] = np.concatenate([means[name], _short(np.stack(mine))])
-        examples[name] = np.r_[examples[name], [TRAINED * of.any() for of in rows]]
-    return replace(classes, names=(*classes.names, *[NULL] * len(made)), means=means, examples=examples)
+    return Classes(spaces, found, means, examples)
 
 
 def _space(x: Floats, names: NDArray[Any]) -> tuple[Space, Floats]:
@@ -331,12 +305,12 @@ def _space(x: Floats, names: NDArray[Any]) -> tuple[Space, Floats]:
     root = np.linalg.inv(np.linalg.cholesky(within)).T  # whitens: root.T @ within @ root is 1
     power, turn = np.linalg.eigh(root.T @ between @ root)
     order = np.argsort(power)[::-1]
-    space = Space(_short(mean), _short(root @ turn[:, order]), np.ones(len(order)))
+    space = Space(short(mean), short(root @ turn[:, order]), np.ones(len(order)))
     z = space.enter(x)
     between = np.maximum((z * z * weight).sum(0) - 1.0, 0.0)
     # and one class more, not met yet, that differs along every axis as classes do on average
     between = (k * between + between.mean()) / (k + 1)
-    return replace(space, spread=_short(1.0 + between)), _short(space.enter(means))
+    return replace(space, spread=short(1.0 + between)), short(space.enter(means))
 
 
 def worded(classes: Classes, sentences: Mapping[str, ArrayLike]) -> Classes:
@@ -372,7 +346,7 @@ def worded(classes: Classes, sentences: Mapping[str, ArrayLike]) -> Classes:
 
     best = min(np.geomspace(1e-2, 1e2, 9), key=astray)
     turn, shift = way(best)
-    return replace(classes, words=Words(_short(turn), _short(shift), round(1.0 / max(astray(best), 1e-3), 6)))
+    return replace(classes, words=Words(short(turn), short(shift), round(1.0 / max(astray(best), 1e-3), 6)))
 
 
 def calibrated(classes: Classes, vectors: Vectors, labels: Sequence[str] | NDArray[Any]) -> Classes:
@@ -417,7 +391,7 @@ def _calibrated(space: Space, classes: Classes, name: str, x: Floats, names: NDA
     return replace(space, temperature=float(temperature), prior=float(prior))
 
 
-def _short(x: Floats) -> Floats:
+def short(x: Floats) -> Floats:
     """To seven digits, so that what is kept as text is what is used."""
     return np.char.mod("%.7g", x).astype(np.float64)
 

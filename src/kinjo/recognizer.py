@@ -34,6 +34,7 @@ from kinjo.encoders import Input, SensorInput, VideoInput
 from kinjo.excerpt import Slot
 from kinjo.finder import Finder, Told, reads
 from kinjo.formats.recordings import read_recording
+from kinjo.idle import divided
 from kinjo.joint import embed_text
 from kinjo.learn import given
 from kinjo.live import Batch, Plan, Smoothing
@@ -290,7 +291,8 @@ def _learnt(
     if not len(labels) or not len(chosen_labels):
         raise ValueError("no windows to learn classes from: recordings of training and of validation are needed")
     strange, names = _joined([(x, labels), *(_named(_vectors(model, recipe, *other, rng)) for other in others)], {})
-    every = learnt({space: strange[space] for space in x}, names)
+    strange = {space: strange[space] for space in x}
+    every = divided(learnt(strange, names), strange, names)
     if header.get("text", True):
         every = worded(every, _sentences(model, [given[0] for given in (*parts, *others)], set(names), same))
     return calibrated(every.only(set(labels)), y, chosen_labels)
